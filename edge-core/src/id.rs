@@ -1,0 +1,96 @@
+//! Ids as newtypes over `u32`, and tables keyed by them.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::{Index, IndexMut};
+use slab::Slab;
+
+/// A dense number that stands for an object of one sort.
+pub(crate) trait Id: Copy + Eq + fmt::Debug {
+    fn from_index(index: usize) -> Self;
+    fn index(self) -> usize;
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) struct $name(u32);
+
+        impl Id for $name {
+            fn from_index(index: usize) -> Self {
+                // 2^32 objects of a sort do not fit into memory: each costs tens of bytes.
+                Self(u32::try_from(index).unwrap_or(u32::MAX))
+            }
+            fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A label key that some object or selector uses.
+    KeyId
+    /// A label (key and value) that some object or selector uses.
+    LabelId
+    /// A logical cluster that some object lives in.
+    ClusterId
+    SyncTargetId
+    LocationId
+    PlacementId
+    /// A selector, shared by all that say the same in the same scope.
+    SelectorId
+    /// A set of SyncTargets that one or more Locations hold.
+    GroupId
+    SliceId
+}
+
+/// Values by id. Freed ids are given out again, so that memory stays proportional to what exists.
+#[derive(Debug)]
+pub(crate) struct Table<I, T> {
+    rows: Slab<T>,
+    id: PhantomData<I>,
+}
+
+impl<I, T> Default for Table<I, T> {
+    fn default() -> Self {
+        Self { rows: Slab::new(), id: PhantomData }
+    }
+}
+
+impl<I: Id, T> Table<I, T> {
+    pub(crate) fn insert(&mut self, value: T) -> I {
+        I::from_index(self.rows.insert(value))
+    }
+
+    pub(crate) fn remove(&mut self, id: I) -> T {
+        let value = self.rows.remove(id.index());
+        // A burst of objects that came and went must not hold its memory for ever.
+        if self.rows.capacity() > 64 && self.rows.len() < self.rows.capacity() / 4 {
+            self.rows.shrink_to_fit();
+        }
+        value
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (I, &T)> {
+        self.rows.iter().map(|(index, value)| (I::from_index(index), value))
+    }
+}
+
+impl<I: Id, T> Index<I> for Table<I, T> {
+    type Output = T;
+    fn index(&self, id: I) -> &T {
+        &self.rows[id.index()]
+    }
+}
+
+impl<I: Id, T> IndexMut<I> for Table<I, T> {
+    fn index_mut(&mut self, id: I) -> &mut T {
+        &mut self.rows[id.index()]
+    }
+}

@@ -1,0 +1,161 @@
+//! What an event about an EdgePlacement does.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::{ALL_LOCATIONS, Index, PlacementEntry, PlacementState};
+use crate::delta::{Change, PlacementChange};
+use crate::event::EdgePlacementRecord;
+use crate::id::{LocationId, PlacementId, SelectorId};
+use crate::leaves::Leaves;
+use crate::object::ObjectKey;
+use crate::selector::Selector;
+
+impl Index {
+    pub(crate) fn find_placement(&self, key: &ObjectKey) -> Option<PlacementId> {
+        self.placements.find(self.clusters.find(&key.cluster)?, &key.name)
+    }
+
+    pub(super) fn apply_placement(&mut self, key: &ObjectKey, record: Option<&EdgePlacementRecord>) {
+        match (self.find_placement(key), record) {
+            (None, None) => {}
+            (Some(id), None) => self.remove_placement(id),
+            (Some(id), Some(record)) => self.update_placement(id, record),
+            (None, Some(record)) => {
+                let cluster = self.clusters.acquire(&key.cluster, self.hash);
+                let id = self.placements.insert(PlacementEntry {
+                    cluster,
+                    name: key.name.as_str().into(),
+                    uid: record.uid.as_str().into(),
+                    generation: record.generation,
+                    state: PlacementState::Active,
+                    clauses: Box::default(),
+                    selected: 0,
+                    occupied: Leaves::default(),
+                });
+                self.report(id, PlacementChange::Added);
+                self.update_placement(id, record);
+            }
+        }
+    }
+
+    fn update_placement(&mut self, id: PlacementId, record: &EdgePlacementRecord) {
+        let entry = &mut self.placements[id];
+        entry.generation = record.generation;
+        if *entry.uid != *record.uid {
+            entry.uid = record.uid.as_str().into();
+            self.report(id, PlacementChange::Renewed);
+        }
+        let was_active = self.placements[id].state == PlacementState::Active;
+        let (state, selectors) = match &record.selectors {
+            _ if record.deleting => (PlacementState::Deleting, &[][..]),
+            Err(invalid) => (PlacementState::Held(invalid.clone()), &[][..]),
+            Ok(selectors) => (PlacementState::Active, selectors.as_slice()),
+        };
+        match (was_active, state == PlacementState::Active) {
+            (true, false) => self.report(id, PlacementChange::Suspended),
+            (false, true) => self.report(id, PlacementChange::Resumed),
+            _ => {}
+        }
+        self.placements[id].state = state;
+        self.select(id, selectors);
+    }
+
+    fn report(&mut self, placement: PlacementId, change: PlacementChange) {
+        self.changes.push(Change::Placement { placement, change });
+    }
+
+    /// The EdgePlacement has these selectors from now on.
+    fn select(&mut self, id: PlacementId, selectors: &[Selector]) {
+        let mut clauses: Vec<SelectorId> = Vec::with_capacity(selectors.len());
+        for selector in selectors.iter().filter(|selector| selector.contradiction().is_none()) {
+            let (clause, _) = self.location_selectors.selector(selector, ALL_LOCATIONS, &mut self.interner);
+            clauses.push(clause);
+        }
+        clauses.sort_unstable();
+        clauses.dedup();
+        if self.placements[id].state != PlacementState::Active {
+            // Whether it selects Locations without readable labels cannot be said any more, either.
+            self.unpair_unlabelled(id);
+        }
+        if *clauses == *self.placements[id].clauses {
+            return;
+        }
+        let old = core::mem::take(&mut self.placements[id].clauses);
+        let before = self.selected_by(&old);
+        let after = self.selected_by(&clauses);
+        for &clause in &clauses {
+            self.location_selectors.payload_mut(clause).placements.push(id);
+        }
+        self.placements[id].clauses = clauses.into();
+        for &location in before.iter().filter(|location| after.binary_search(location).is_err()) {
+            self.unpair(id, location);
+        }
+        self.pair_all(id, after.into_iter().filter(|location| before.binary_search(location).is_err()));
+        self.release_clauses(id, &old);
+    }
+
+    /// The Locations that any of the clauses selects, sorted by id.
+    pub(super) fn selected_by(&self, clauses: &[SelectorId]) -> Vec<LocationId> {
+        let mut selected: Vec<LocationId> = Vec::new();
+        for &clause in clauses {
+            selected.extend(self.location_selectors.items_matching(clause));
+        }
+        selected.sort_unstable();
+        selected.dedup();
+        selected
+    }
+
+    /// Pairs with many Locations at once: an empty list of occupied Locations is built rather than grown.
+    fn pair_all(&mut self, id: PlacementId, locations: impl Iterator<Item = LocationId>) {
+        let mut occupied: Vec<LocationId> = Vec::new();
+        for location in locations {
+            self.pair(id, location);
+            if self.pair_len(id, location) > 0 {
+                occupied.push(location);
+            }
+        }
+        if self.placements[id].occupied.is_empty() {
+            occupied.sort_unstable_by(|&a, &b| self.cmp_locations(a, b));
+            self.placements[id].occupied = Leaves::from_sorted(&occupied);
+        } else {
+            for location in occupied {
+                self.occupy(id, location);
+            }
+        }
+    }
+
+    fn unpair_unlabelled(&mut self, id: PlacementId) {
+        let frozen = self.frozen.values().flatten();
+        let mut unlabelled: Vec<LocationId> =
+            frozen.copied().filter(|&location| !self.location_selectors.contains(location)).collect();
+        unlabelled.sort_unstable();
+        for location in unlabelled {
+            self.unpair(id, location);
+        }
+    }
+
+    fn release_clauses(&mut self, id: PlacementId, clauses: &[SelectorId]) {
+        for &clause in clauses {
+            let placements = &mut self.location_selectors.payload_mut(clause).placements;
+            if let Some(at) = placements.iter().position(|&have| have == id) {
+                placements.swap_remove(at);
+            }
+            if placements.is_empty() {
+                self.location_selectors.remove_selector(clause, &mut self.interner);
+            }
+        }
+    }
+
+    fn remove_placement(&mut self, id: PlacementId) {
+        let clauses = core::mem::take(&mut self.placements[id].clauses);
+        for location in self.selected_by(&clauses) {
+            self.unpair(id, location);
+        }
+        self.unpair_unlabelled(id);
+        self.release_clauses(id, &clauses);
+        self.report(id, PlacementChange::Removed);
+        self.placements.retire(id);
+        self.retired.placement = Some(id);
+    }
+}

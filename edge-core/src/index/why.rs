@@ -1,0 +1,168 @@
+//! Why a SyncTarget is, or is not, a destination of an EdgePlacement through a Location.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::rules::{IdRule, Op, Rules};
+use super::{Index, LocationEntry, PlacementState};
+use crate::id::{LocationId, PlacementId, SelectorId, SyncTargetId};
+use crate::object::ObjectKey;
+use crate::selector::{Invalid, Requirement, Rule};
+
+/// The answer, level by level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Why {
+    /// The EdgePlacement's state.
+    pub placement: PlacementWhy,
+    /// Whether the EdgePlacement selects the Location.
+    pub location: LocationWhy,
+    /// Whether the Location holds the SyncTarget.
+    pub sync_target: SyncTargetWhy,
+    /// Whether the SyncTarget is a destination by what the index knows. For a held EdgePlacement its slices tell.
+    pub is_destination: bool,
+}
+
+/// Whether the EdgePlacement can be resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlacementWhy {
+    /// It can.
+    Active,
+    /// It is invalid: its slices stay as they are.
+    Invalid(Invalid),
+    /// It is being deleted.
+    Deleting,
+}
+
+/// Whether the EdgePlacement selects the Location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocationWhy {
+    /// Whether it does.
+    pub selected: bool,
+    /// Whether the Location's labels can be read.
+    pub labels_known: bool,
+    /// Each different selector of the EdgePlacement that does not contradict itself; one that matches is enough.
+    pub clauses: Vec<ClauseWhy>,
+}
+
+/// One `locationSelector`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClauseWhy {
+    /// Whether all of its requirements hold.
+    pub matches: bool,
+    /// Each of them; none for `{}`.
+    pub requirements: Vec<RequirementWhy>,
+}
+
+/// One requirement on one label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequirementWhy {
+    /// What is asked.
+    pub requirement: Requirement,
+    /// The label's value, `None` if the object has no such label.
+    pub value: Option<String>,
+    /// Whether the requirement holds.
+    pub holds: bool,
+}
+
+/// Whether the Location holds the SyncTarget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncTargetWhy {
+    /// Whether both are in the same logical cluster.
+    pub same_cluster: bool,
+    /// Whether the SyncTarget's labels can be read.
+    pub labels_known: bool,
+    /// What the Location asks.
+    pub selector: SelectorWhy,
+}
+
+/// A Location's `instanceSelector`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SelectorWhy {
+    /// It can be evaluated.
+    Clause(ClauseWhy),
+    /// It holds nothing: no selector, requirements that contradict each other, or instances that are not SyncTargets.
+    Nothing,
+    /// The Location is invalid: each EdgePlacement keeps the destinations that it had through it.
+    Frozen(Invalid),
+}
+
+impl Index {
+    /// Why the SyncTarget is, or is not, a destination of the EdgePlacement through the Location; `None` if one of the
+    /// three does not exist.
+    ///
+    /// Requirements are those of the canonical selector (see [`crate::selector`]).
+    #[must_use]
+    pub fn why(&self, placement: &ObjectKey, location: &ObjectKey, sync_target: &ObjectKey) -> Option<Why> {
+        let placement = self.find_placement(placement)?;
+        let location = self.find_location(location)?;
+        let sync_target = self.find_sync_target(sync_target)?;
+        let group = self.group_of(placement, location);
+        let paired = self.locations[location].pairs.binary_search(&placement).is_ok();
+        let holds = group.is_some_and(|group| self.has_member(group, &self.sync_targets[sync_target]));
+        let same_cluster = self.locations[location].cluster == self.sync_targets[sync_target].cluster;
+        Some(Why {
+            placement: match &self.placements[placement].state {
+                PlacementState::Active => PlacementWhy::Active,
+                PlacementState::Held(invalid) => PlacementWhy::Invalid(invalid.clone()),
+                PlacementState::Deleting => PlacementWhy::Deleting,
+            },
+            location: self.why_location(placement, location, paired),
+            sync_target: SyncTargetWhy {
+                same_cluster,
+                labels_known: self.instance_selectors.contains(sync_target),
+                selector: self.why_sync_target(&self.locations[location], sync_target),
+            },
+            is_destination: paired && holds && same_cluster,
+        })
+    }
+
+    fn why_location(&self, placement: PlacementId, location: LocationId, selected: bool) -> LocationWhy {
+        let labels = self.location_selectors.labels_of(location, &self.interner);
+        let clause = |&clause: &SelectorId| self.why_clause(self.location_selectors.rules(clause), &labels);
+        LocationWhy {
+            selected,
+            labels_known: self.location_selectors.contains(location),
+            clauses: self.placements[placement].clauses.iter().map(clause).collect(),
+        }
+    }
+
+    fn why_sync_target(&self, location: &LocationEntry, sync_target: SyncTargetId) -> SelectorWhy {
+        if let Some(frozen) = &location.frozen {
+            return SelectorWhy::Frozen(frozen.invalid.clone());
+        }
+        let Some(selector) = location.group.and_then(|group| self.selector_of(group)) else {
+            return SelectorWhy::Nothing;
+        };
+        let labels = self.instance_selectors.labels_of(sync_target, &self.interner);
+        SelectorWhy::Clause(self.why_clause(self.instance_selectors.rules(selector), &labels))
+    }
+
+    fn why_clause(&self, rules: &Rules, labels: &[(&str, &str)]) -> ClauseWhy {
+        let mut requirements: Vec<RequirementWhy> = rules
+            .iter()
+            .map(|rule| {
+                let requirement = self.requirement(rule);
+                let value = labels.iter().find(|(key, _)| *key == requirement.key).map(|(_, value)| *value);
+                RequirementWhy { holds: requirement.rule.holds(value), value: value.map(String::from), requirement }
+            })
+            .collect();
+        requirements.sort_unstable_by(|a, b| a.requirement.cmp(&b.requirement));
+        ClauseWhy { matches: requirements.iter().all(|requirement| requirement.holds), requirements }
+    }
+
+    /// A rule in words again.
+    fn requirement(&self, rule: &IdRule) -> Requirement {
+        let mut values: Vec<String> =
+            rule.labels.iter().map(|&label| self.interner.label_text(label).1.into()).collect();
+        values.sort_unstable();
+        let rule_in_words = match rule.op {
+            Op::In => Rule::In(values),
+            Op::NotIn => Rule::NotIn(values),
+            Op::Exists => Rule::Exists,
+            Op::ExistsNotIn => Rule::ExistsNotIn(values),
+            Op::DoesNotExist => Rule::DoesNotExist,
+        };
+        Requirement { key: self.interner.key_text(rule.key).into(), rule: rule_in_words }
+    }
+}

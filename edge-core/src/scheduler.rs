@@ -1,0 +1,189 @@
+//! Index and slices together: from events to writes.
+
+use alloc::format;
+use alloc::vec::Vec;
+use hashbrown::DefaultHashBuilder;
+use indexmap::IndexMap;
+
+use crate::delta::Delta;
+use crate::event::Event;
+use crate::index::Index;
+use crate::object::{Kind, ObjectKey, SinglePlacementSlice};
+use crate::selector::FieldError;
+use crate::slices::{MAX_DESTINATIONS_PER_SLICE, Published, Slices, Write};
+
+/// Settings of a [`Scheduler`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    max_destinations_per_slice: usize,
+}
+
+impl Default for Options {
+    /// Slices of at most 1000 destinations.
+    fn default() -> Self {
+        Self { max_destinations_per_slice: MAX_DESTINATIONS_PER_SLICE }
+    }
+}
+
+impl Options {
+    /// Sets how many destinations a slice may hold: fewer make smaller writes, more make fewer objects.
+    ///
+    /// # Errors
+    ///
+    /// If it is not from 1 to [`MAX_DESTINATIONS_PER_SLICE`].
+    pub fn with_max_destinations_per_slice(mut self, max: usize) -> Result<Self, FieldError> {
+        if !(1..=MAX_DESTINATIONS_PER_SLICE).contains(&max) {
+            return Err(FieldError {
+                path: "maxDestinationsPerSlice".into(),
+                reason: format!("Invalid value: {max}: must be from 1 to {MAX_DESTINATIONS_PER_SLICE}"),
+            });
+        }
+        self.max_destinations_per_slice = max;
+        Ok(self)
+    }
+
+    /// How many destinations a slice may hold.
+    #[must_use]
+    pub fn max_destinations_per_slice(&self) -> usize {
+        self.max_destinations_per_slice
+    }
+}
+
+/// Keeps the SinglePlacementSlices of all EdgePlacements in mind, without I/O.
+///
+/// Events go in one by one ([`Self::apply`]) or in batches ([`Self::apply_batch`]); [`Self::settle`] then lays out what
+/// changed, and [`Self::plan`] tells the writes.
+///
+/// ```
+/// use edge_core::event::Event;
+/// use edge_core::object::{EdgePlacement, LabelSelector, ObjectKey};
+/// use edge_core::scheduler::{Options, Scheduler};
+/// use edge_core::slices::{Published, Verb};
+///
+/// let mut everywhere = EdgePlacement::default();
+/// everywhere.spec.location_selectors.push(LabelSelector::default());
+///
+/// let mut scheduler = Scheduler::new(Options::default());
+/// scheduler.apply_batch(&[Event::edge_placement(ObjectKey::new("ws1", "all2all"), everywhere)]);
+/// let published = Published::default();
+/// scheduler.settle(&published);
+/// let writes = scheduler.plan(&published);
+/// assert_eq!(writes[0].verb, Verb::Create); // no destination yet, but the first slice always exists
+/// assert_eq!(writes[0].key.to_string(), "ws1/all2all");
+/// ```
+#[derive(Debug)]
+pub struct Scheduler {
+    index: Index,
+    slices: Slices,
+}
+
+impl Scheduler {
+    /// A scheduler that knows of no object yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self { index: Index::new(), slices: Slices::new(options.max_destinations_per_slice) }
+    }
+
+    /// One that orders names by another hash than the published one: for tests that force collisions.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_hash(options: Options, hash: fn(&str) -> u64) -> Self {
+        Self { index: Index::with_hash(hash), slices: Slices::new(options.max_destinations_per_slice) }
+    }
+
+    /// Takes in one event and tells what it changed. See [`Index::apply`] for the cost; each pair that changes adds the
+    /// update of one count.
+    #[must_use = "the delta is what downstream state has to follow"]
+    pub fn apply(&mut self, event: &Event) -> Delta<'_> {
+        let subject = self.index.apply(event).subject();
+        self.slices.follow(&self.index);
+        Delta::new(&self.index, subject)
+    }
+
+    /// Takes in many events as one change.
+    ///
+    /// Of several events about one object only the last counts, so that what is deleted and created again in one batch
+    /// has changed in place. Then Locations that cannot be resolved go first (what joins in the same batch was not
+    /// published through them), then SyncTargets, other Locations and EdgePlacements, which is the cheapest order: a
+    /// start with a hundred thousand objects is one batch.
+    pub fn apply_batch<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) {
+        let mut last: IndexMap<(Kind, &ObjectKey), &Event, DefaultHashBuilder> = IndexMap::default();
+        for event in events {
+            last.insert((event.kind(), event.key()), event);
+        }
+        let mut batch: Vec<&Event> = last.into_values().collect();
+        batch.sort_by_key(|event| match event.kind() {
+            Kind::Location if event.invalid().is_some() => None,
+            kind => Some(kind),
+        });
+        for event in batch {
+            let _ = self.apply(event);
+        }
+    }
+
+    /// Lays out what has changed: new EdgePlacements adopt their published slices, slices that are too full are split and
+    /// slices that are too empty merged, and names that strangers took or gave back are followed.
+    ///
+    /// What cannot be resolved takes what it keeps from the published slices, when an EdgePlacement is new or valid
+    /// again. Cost: in the slices that changed, and `O(destinations)` for each new EdgePlacement with published slices.
+    pub fn settle(&mut self, published: &Published) {
+        if self.index.has_unresolved() {
+            for (placement, _) in self.slices.unsettled(&self.index) {
+                let destinations = published.slices_of(&placement).flat_map(|(_, slice)| &slice.destinations);
+                let _ = self.index.restore(&placement, destinations);
+                self.slices.follow(&self.index);
+            }
+        }
+        self.slices.settle(&self.index, published);
+    }
+
+    /// The writes that make the published slices what they should be, in an order that is safe one by one; none if they
+    /// are. After [`Self::settle`] with the same published slices. `O(destinations)`.
+    #[must_use]
+    pub fn plan(&self, published: &Published) -> Vec<Write> {
+        self.slices.plan(&self.index, published)
+    }
+
+    /// The slices of an EdgePlacement as [`Self::plan`]'s writes leave them, by name; none if it does not exist. After
+    /// [`Self::settle`] with the same published slices. `O(destinations)`.
+    ///
+    /// Those that are being deleted or invalid keep what they have published.
+    #[must_use]
+    pub fn resolve(&self, published: &Published, placement: &ObjectKey) -> Vec<SinglePlacementSlice> {
+        match self.index.find_placement(placement) {
+            Some(id) => self.slices.resolve(&self.index, published, placement.clone(), id),
+            None => Vec::new(),
+        }
+    }
+
+    /// The EdgePlacements that exist, by cluster and name.
+    pub fn placements(&self) -> impl Iterator<Item = ObjectKey> {
+        self.index.sorted_placements().into_iter().map(|(key, _)| key)
+    }
+
+    /// The index.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// How many slices an EdgePlacement has; 0 if it does not exist or its destinations are not known.
+    #[must_use]
+    pub fn slice_count(&self, placement: &ObjectKey) -> usize {
+        self.index.find_placement(placement).map_or(0, |id| self.slices.count(id))
+    }
+
+    /// Whether an object that is not ours has the name of the EdgePlacement's first slice.
+    #[must_use]
+    pub fn has_slice_conflict(&self, placement: &ObjectKey) -> bool {
+        self.index.find_placement(placement).is_some_and(|id| self.slices.is_displaced(id))
+    }
+
+    /// Panics if an invariant is broken. Everything has to be settled. `O(everything)`; for tests and fuzzing.
+    #[doc(hidden)]
+    pub fn internal_validate(&self) {
+        self.index.internal_validate();
+        self.slices.internal_validate(&self.index);
+    }
+}

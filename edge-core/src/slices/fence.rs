@@ -1,0 +1,90 @@
+//! Fences: the lower bounds of slices.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use core::cmp::Ordering;
+
+use crate::order::{HASH_VERSION, Hashed, NameHash, Position};
+
+/// The annotation that holds a slice's fence: `v1/<attempt>/<cluster>/<location>/<syncTarget>`.
+///
+/// `v1` is the version of the hash that orders destinations, the attempt is which of its possible names the slice has, and
+/// the rest is the first destination that the slice may hold. An empty SyncTarget means all of the Location.
+pub const FENCE_ANNOTATION: &str = "edge.kcp.io/slice-fence";
+
+/// A place in the order of destinations, with its names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fence {
+    /// Cluster, Location and SyncTarget, one after the other.
+    names: Box<str>,
+    /// Where the Location and the SyncTarget begin.
+    starts: [u32; 2],
+    hashes: [u64; 3],
+}
+
+impl Fence {
+    pub(super) fn at(place: Position<'_>) -> Self {
+        let parts = [place.cluster, place.location, place.sync_target];
+        let length = |part: Hashed<'_>| u32::try_from(part.name().len()).unwrap_or(u32::MAX);
+        let location = length(parts[0]);
+        Self {
+            names: parts.iter().map(|part| part.name()).collect::<String>().into(),
+            starts: [location, location + length(parts[1])],
+            hashes: parts.map(Hashed::hash),
+        }
+    }
+
+    /// Before everything: the fence of every first slice.
+    pub(super) fn first() -> Self {
+        let nothing = Hashed::new(0, "");
+        Self::at(Position { cluster: nothing, location: nothing, sync_target: nothing })
+    }
+
+    pub(super) fn is_first(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    pub(super) fn place(&self) -> Position<'_> {
+        let [location, sync_target] = self.starts.map(|start| start as usize);
+        Position {
+            cluster: Hashed::new(self.hashes[0], &self.names[..location]),
+            location: Hashed::new(self.hashes[1], &self.names[location..sync_target]),
+            sync_target: Hashed::new(self.hashes[2], &self.names[sync_target..]),
+        }
+    }
+
+    pub(super) fn annotation(&self, attempt: u32) -> String {
+        let Position { cluster, location, sync_target } = self.place();
+        format!("{HASH_VERSION}/{attempt}/{}/{}/{}", cluster.name(), location.name(), sync_target.name())
+    }
+
+    /// Reads an annotation; `None` if it is of another version or not readable.
+    pub(super) fn parse(annotation: &str, hash: NameHash) -> Option<(Self, u32)> {
+        let mut parts = annotation.split('/');
+        let mut next = || parts.next();
+        let (version, attempt) = (next()?, next()?);
+        let (cluster, location, sync_target) = (next()?, next()?, next()?);
+        if version != HASH_VERSION || parts.next().is_some() || (cluster.is_empty() != location.is_empty()) {
+            return None;
+        }
+        let place = Position {
+            cluster: hash.hashed(cluster),
+            location: hash.hashed(location),
+            sync_target: hash.hashed(sync_target),
+        };
+        Some((Self::at(place), attempt.parse().ok()?))
+    }
+}
+
+impl PartialOrd for Fence {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Fence {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}

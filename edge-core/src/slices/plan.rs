@@ -1,0 +1,213 @@
+//! The writes that turn what is published into what should be, in an order that is safe one by one.
+//!
+//! **No write drops a destination that is wanted unless another slice has it.** So slices are created first; a slice that
+//! loses a destination to another is written after that one; what is left over is deleted last. Where slices wait for each
+//! other in a circle, one of them keeps what it would drop for the time being, or, if that is too much for it, a helper
+//! slice does.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use hashbrown::HashSet;
+
+use super::Slices;
+use super::content::published_uids;
+use super::published::{Published, is_placement};
+use super::sequence::sequence;
+use crate::id::PlacementId;
+use crate::index::{Index, PlacementState};
+use crate::object::{ObjectKey, SinglePlacementSlice};
+
+/// What a write does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// Makes a slice whose name must be free.
+    Create,
+    /// Replaces a slice as a whole.
+    Replace,
+    /// Deletes a slice.
+    Delete,
+}
+
+impl Verb {
+    /// In lower case: `create`, `replace`, `delete`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// One write of a slice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// What is done.
+    pub verb: Verb,
+    /// To which slice.
+    pub key: ObjectKey,
+    /// The whole object as it is written; `None` for a deletion. A replacement carries the UID and the resourceVersion of
+    /// what it replaces, if they are known.
+    pub object: Option<SinglePlacementSlice>,
+    /// The UID that the slice must have, if it is known.
+    pub uid: Option<String>,
+    /// The resourceVersion that the slice must have, if it is known.
+    pub resource_version: Option<String>,
+}
+
+impl Write {
+    pub(super) fn create(key: ObjectKey, object: SinglePlacementSlice) -> Self {
+        Self { verb: Verb::Create, key, object: Some(object), uid: None, resource_version: None }
+    }
+
+    /// `object` has the identity and version of what it replaces.
+    pub(super) fn replace(key: ObjectKey, mut object: SinglePlacementSlice) -> Self {
+        let metadata = &mut object.metadata;
+        // The server's own: it ignores what a client says of them.
+        metadata.creation_timestamp = None;
+        metadata.generation = 0;
+        let (uid, resource_version) = (known(&metadata.uid), known(&metadata.resource_version));
+        Self { verb: Verb::Replace, key, object: Some(object), uid, resource_version }
+    }
+
+    pub(super) fn delete(key: ObjectKey, slice: &SinglePlacementSlice) -> Self {
+        let metadata = &slice.metadata;
+        let (uid, resource_version) = (known(&metadata.uid), known(&metadata.resource_version));
+        Self { verb: Verb::Delete, key, object: None, uid, resource_version }
+    }
+}
+
+/// A UID or version, if it is known.
+fn known(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_string())
+}
+
+/// What is to become of the slices of one EdgePlacement.
+pub(super) struct Target<'a> {
+    pub(super) placement: ObjectKey,
+    /// Its slices as they are published, by name.
+    pub(super) before: BTreeMap<&'a str, &'a SinglePlacementSlice>,
+    /// What they should be, by name; `None` is what they are already.
+    pub(super) after: BTreeMap<String, Option<SinglePlacementSlice>>,
+}
+
+impl Slices {
+    /// The writes for all EdgePlacements. Everything has to be settled with the same published slices.
+    pub(crate) fn plan(&self, index: &Index, published: &Published) -> Vec<Write> {
+        // Orphans belong to nobody who exists; going first they free their names.
+        let mut writes: Vec<Write> = published
+            .placements()
+            .filter(|placement| index.find_placement(placement).is_none())
+            .flat_map(|placement| published.slices_of(placement).map(move |(name, slice)| (placement, name, slice)))
+            .map(|(placement, name, slice)| Write::delete(ObjectKey::new(placement.cluster.as_str(), name), slice))
+            .collect();
+        let sequences = index.sorted_placements().into_iter().filter_map(|(key, id)| {
+            let max = match index.placements[id].state {
+                PlacementState::Active => self.max,
+                PlacementState::Held(_) => usize::MAX,
+                PlacementState::Deleting => return None,
+            };
+            Some(sequence(self.target(index, published, key, id), max))
+        });
+        interleave(sequences.collect(), published, &mut writes);
+        writes
+    }
+
+    /// The slices of an EdgePlacement as they should be, by name.
+    pub(crate) fn resolve(&self, index: &Index, published: &Published, key: ObjectKey, id: PlacementId) -> Vec<SinglePlacementSlice> {
+        let Target { before, after, .. } = self.target(index, published, key, id);
+        after
+            .into_iter()
+            .filter_map(|(name, slice)| {
+                let before = before.get(name.as_str()).copied();
+                match slice {
+                    None => before.cloned(),
+                    // Its version is the server's to say.
+                    Some(mut slice) => {
+                        slice.metadata.resource_version.clear();
+                        slice.metadata.generation = 0;
+                        Some(slice)
+                    }
+                }
+            })
+            .collect()
+    }
+
+    fn target<'a>(&self, index: &Index, published: &'a Published, key: ObjectKey, id: PlacementId) -> Target<'a> {
+        let before = published.slices_of(&key).collect();
+        let target = Target { placement: key, before, after: BTreeMap::new() };
+        match index.placements[id].state {
+            PlacementState::Active => self.active_target(index, id, target),
+            PlacementState::Held(_) => self.held_target(index, published, id, target),
+            PlacementState::Deleting => {
+                let after = target.before.keys().map(|&name| (name.into(), None)).collect();
+                Target { after, ..target }
+            }
+        }
+    }
+
+    fn active_target<'a>(&self, index: &Index, id: PlacementId, mut target: Target<'a>) -> Target<'a> {
+        let uids = published_uids(index, target.before.values().copied());
+        for &slice in self.layout(id) {
+            let name = self.key(index, slice).name;
+            let before = target.before.get(name.as_str()).copied();
+            let desired = self.desired(index, slice, before, &uids);
+            target.after.insert(name, desired);
+        }
+        target
+    }
+
+    /// An invalid EdgePlacement keeps its slices as they are. Only an owner of the past is replaced, or its slices would
+    /// be collected as garbage; and without any slice it gets its empty first one.
+    fn held_target<'a>(
+        &self,
+        index: &Index,
+        published: &Published,
+        id: PlacementId,
+        mut target: Target<'a>,
+    ) -> Target<'a> {
+        let uid = &*index.placements[id].uid;
+        for (&name, &slice) in &target.before {
+            let owner = slice.metadata.owner_references.iter().find(|owner| is_placement(owner));
+            let outdated = !uid.is_empty() && owner.is_some_and(|owner| owner.uid != *uid);
+            let renewed = outdated.then(|| {
+                let key = ObjectKey::new(target.placement.cluster.as_str(), name);
+                let metadata = self.metadata(index, id, &key, Some(slice));
+                SinglePlacementSlice { metadata, destinations: slice.destinations.clone() }
+            });
+            target.after.insert(name.into(), renewed);
+        }
+        if target.before.is_empty() && self.is_free(index, published, id, &target.placement) {
+            let metadata = self.metadata(index, id, &target.placement, None);
+            let first = SinglePlacementSlice { metadata, destinations: Vec::new() };
+            target.after.insert(target.placement.name.clone(), Some(first));
+        }
+        target
+    }
+}
+
+/// Puts the writes of all EdgePlacements one after the other. A first slice may have to wait until a further slice of
+/// another EdgePlacement has left its name.
+fn interleave(sequences: Vec<Vec<Write>>, published: &Published, writes: &mut Vec<Write>) {
+    let mut gone: HashSet<ObjectKey> = writes.iter().map(|write| write.key.clone()).collect();
+    let mut sequences: Vec<_> = sequences.into_iter().map(|writes| writes.into_iter().peekable()).collect();
+    loop {
+        let before = writes.len();
+        for sequence in &mut sequences {
+            let may_go = |write: &Write, gone: &HashSet<ObjectKey>| {
+                write.verb != Verb::Create || published.get(&write.key).is_none() || gone.contains(&write.key)
+            };
+            while let Some(write) = sequence.next_if(|write| may_go(write, &gone)) {
+                if write.verb == Verb::Delete {
+                    gone.insert(write.key.clone());
+                }
+                writes.push(write);
+            }
+        }
+        if writes.len() == before {
+            return;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The SinglePlacementSlices that exist.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+
+use super::name::{SOURCE_PLACEMENT, label_value};
+use super::plan::{Verb, Write};
+use crate::object::{EDGE_GROUP, Kind, ObjectKey, OwnerReference, SinglePlacementSlice};
+
+/// SinglePlacementSlices as an API server holds them, each under its cluster and name, and whose they are.
+///
+/// A slice is *ours* if it has an owner reference to an EdgePlacement, or our label. It belongs to the EdgePlacement of
+/// the owner's name, else of the annotation, else of the label. What is not ours is never touched.
+#[derive(Debug, Clone, Default)]
+pub struct Published {
+    slices: BTreeMap<ObjectKey, SinglePlacementSlice>,
+    /// Names of slices by EdgePlacement.
+    owned: BTreeMap<ObjectKey, BTreeSet<String>>,
+    /// Names that others have.
+    foreign: BTreeSet<ObjectKey>,
+}
+
+impl Published {
+    /// Takes in a slice, in place of the one of its name. A slice without the annotation `kcp.io/cluster` counts as being
+    /// in the logical cluster with the empty name.
+    pub fn insert(&mut self, slice: SinglePlacementSlice) {
+        let key = ObjectKey::new(slice.metadata.cluster().unwrap_or_default(), slice.metadata.name.as_str());
+        self.remove(&key);
+        match placement_of(&slice) {
+            Some(name) => {
+                let placement = ObjectKey::new(key.cluster.as_str(), name);
+                self.owned.entry(placement).or_default().insert(key.name.clone());
+            }
+            None => {
+                self.foreign.insert(key.clone());
+            }
+        }
+        self.slices.insert(key, slice);
+    }
+
+    /// A slice of this name exists but cannot be read: nothing is known of it, so it is left alone.
+    pub fn insert_unreadable(&mut self, key: ObjectKey) {
+        self.remove(&key);
+        self.foreign.insert(key);
+    }
+
+    /// Forgets a slice and returns it.
+    pub fn remove(&mut self, key: &ObjectKey) -> Option<SinglePlacementSlice> {
+        self.foreign.remove(key);
+        let slice = self.slices.remove(key)?;
+        if let Some(name) = placement_of(&slice) {
+            let placement = ObjectKey::new(key.cluster.as_str(), name);
+            if let Some(names) = self.owned.get_mut(&placement) {
+                names.remove(&key.name);
+                if names.is_empty() {
+                    self.owned.remove(&placement);
+                }
+            }
+        }
+        Some(slice)
+    }
+
+    /// The slice of this name.
+    #[must_use]
+    pub fn get(&self, key: &ObjectKey) -> Option<&SinglePlacementSlice> {
+        self.slices.get(key)
+    }
+
+    /// All slices, by cluster and name.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &SinglePlacementSlice)> {
+        self.slices.iter()
+    }
+
+    /// The slices that belong to an EdgePlacement, by name.
+    pub fn slices_of(&self, placement: &ObjectKey) -> impl Iterator<Item = (&str, &SinglePlacementSlice)> + use<'_> {
+        let names = self.owned.get_key_value(placement);
+        names.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key, name))).filter_map(|(key, name)| {
+            let slice = self.slices.get(&ObjectKey::new(key.cluster.as_str(), name.as_str()))?;
+            Some((name.as_str(), slice))
+        })
+    }
+
+    /// The EdgePlacements that slices belong to, whether they exist or not.
+    pub fn placements(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.owned.keys()
+    }
+
+    /// Names that others have.
+    pub fn foreign(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.foreign.iter()
+    }
+
+    /// Whether somebody else has this name.
+    #[must_use]
+    pub fn is_foreign(&self, key: &ObjectKey) -> bool {
+        self.foreign.contains(key)
+    }
+
+    /// The name of the EdgePlacement that a slice belongs to, in the slice's cluster; `None` if the slice is not ours.
+    #[must_use]
+    pub fn placement_name(slice: &SinglePlacementSlice) -> Option<&str> {
+        placement_of(slice)
+    }
+
+    /// The EdgePlacement that the slice of this name belongs to, if it is ours.
+    #[must_use]
+    pub fn placement(&self, key: &ObjectKey) -> Option<ObjectKey> {
+        self.slices.get(key).and_then(placement_of).map(|name| ObjectKey::new(key.cluster.as_str(), name))
+    }
+
+    /// Carries out a write, as a server without anybody else would. The resourceVersion and generation that the server
+    /// would give are unknown.
+    pub fn apply(&mut self, write: &Write) {
+        let before = self.remove(&write.key);
+        if let (Verb::Create | Verb::Replace, Some(object)) = (write.verb, &write.object) {
+            let mut object = object.clone();
+            object.metadata.resource_version.clear();
+            object.metadata.creation_timestamp = before.and_then(|slice| slice.metadata.creation_timestamp);
+            self.insert(object);
+        }
+    }
+}
+
+impl FromIterator<SinglePlacementSlice> for Published {
+    fn from_iter<T: IntoIterator<Item = SinglePlacementSlice>>(slices: T) -> Self {
+        let mut published = Self::default();
+        for slice in slices {
+            published.insert(slice);
+        }
+        published
+    }
+}
+
+/// Whether the owner is an EdgePlacement, of whatever version.
+pub(super) fn is_placement(owner: &OwnerReference) -> bool {
+    owner.kind == Kind::EdgePlacement.as_str()
+        && owner.api_version.split_once('/').is_some_and(|(group, _)| group == EDGE_GROUP)
+}
+
+/// The name of the EdgePlacement that a slice belongs to; `None` if the slice is not ours.
+fn placement_of(slice: &SinglePlacementSlice) -> Option<&str> {
+    let metadata = &slice.metadata;
+    if let Some(owner) = metadata.owner_references.iter().find(|owner| is_placement(owner)) {
+        return Some(&owner.name);
+    }
+    let label = metadata.labels.get(SOURCE_PLACEMENT)?;
+    // An annotation speaks for the label only if the label was made from it.
+    let full = metadata.annotations.get(SOURCE_PLACEMENT).filter(|name| label_value(name).0 == *label);
+    Some(full.unwrap_or(label))
+}

@@ -1,0 +1,253 @@
+//! Splitting what is too full and merging what is too empty.
+//!
+//! Above the maximum a slice is cut at the Location boundary nearest its middle if each side keeps a quarter of the
+//! maximum, else in the middle; a range of more than two maxima is cut into slices that are 75 to 90 % full. A slice that
+//! is a quarter full or less joins a neighbour when both together are at most three quarters. Only slices that are
+//! rewritten anyway are considered, so a clean restart writes nothing. It follows that two neighbours are together more
+//! than half full, and that D destinations take at most 4·D/N + 1 slices.
+
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+
+use super::fence::Fence;
+use super::{Published, Slice, Slices, Slot};
+use crate::id::{LocationId, PlacementId, SliceId};
+use crate::index::Index;
+
+/// A Location's destinations within a slice: how many, after how many others of the Location.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Segment {
+    pub(super) location: LocationId,
+    pub(super) skip: usize,
+    pub(super) len: usize,
+}
+
+impl Slices {
+    /// Splits and merges until every touched slice is as it should be. Keeps [`Slices::touched`].
+    pub(super) fn balance(&mut self, index: &Index, published: &Published) {
+        let mut queue: Vec<SliceId> = self.touched.iter().copied().collect();
+        while let Some(slice) = queue.pop() {
+            // A merge may have taken it away.
+            if !self.touched.contains(&slice) {
+                continue;
+            }
+            let placement = self.slices[slice].placement;
+            let at = self.place_of(slice);
+            if self.slices[slice].stale {
+                self.refill(index, placement, at..=at);
+            }
+            if self.slices[slice].count > self.max {
+                queue.extend(self.split(index, published, slice));
+            } else if let Some(lower) = self.merge_candidate(index, placement, at) {
+                queue.push(self.merge(index, placement, lower));
+            }
+        }
+    }
+
+    /// The lower of two neighbours that should be one, of which one stands at `at`.
+    fn merge_candidate(&mut self, index: &Index, placement: PlacementId, at: usize) -> Option<usize> {
+        let pairs = [at.checked_sub(1), (at + 1 < self.layout(placement).len()).then_some(at)];
+        let mut best: Option<(usize, usize)> = None;
+        for lower in pairs.into_iter().flatten() {
+            for neighbour in lower..=lower + 1 {
+                if self.slices[self.layout(placement)[neighbour]].stale {
+                    self.refill(index, placement, neighbour..=neighbour);
+                }
+            }
+            let [a, b] = [lower, lower + 1].map(|at| self.slices[self.layout(placement)[at]].count);
+            let small = 4 * a < self.max || 4 * b < self.max;
+            let together = a + b;
+            // The upper one of two is never the first, so if it is empty it goes in any case.
+            if (b == 0 || (small && 4 * together <= 3 * self.max)) && best.is_none_or(|(sum, _)| together < sum) {
+                best = Some((together, lower));
+            }
+        }
+        let (_, lower) = best?;
+        // An empty slice that joins a full one leaves it as it is, unless that is too full itself: then it is split first.
+        (self.slices[self.layout(placement)[lower]].count <= self.max).then_some(lower)
+    }
+
+    /// The slice after `lower` joins it.
+    fn merge(&mut self, index: &Index, placement: PlacementId, lower: usize) -> SliceId {
+        let Some(layout) = self.layouts.get_mut(&placement) else { unreachable!("only laid out slices merge") };
+        let kept = layout[lower];
+        let gone = layout.remove(lower + 1);
+        self.drop_slice(index, gone);
+        self.refill(index, placement, lower..=lower);
+        self.touched.insert(kept);
+        kept
+    }
+
+    /// Cuts a slice that is too full; returns all of its parts.
+    fn split(&mut self, index: &Index, published: &Published, slice: SliceId) -> Vec<SliceId> {
+        let placement = self.slices[slice].placement;
+        let at = self.place_of(slice);
+        let segments = self.segments(index, slice);
+        let fences: Vec<Fence> =
+            cuts(&segments, self.max).into_iter().map(|rank| fence_at(index, placement, &segments, rank)).collect();
+        let mut parts = Vec::with_capacity(fences.len() + 1);
+        parts.push(slice);
+        for fence in fences {
+            let attempt = self.free_attempt(index, published, placement, &fence, 0);
+            let part = self.slices.insert(Slice { placement, fence, attempt, count: 0, stale: false });
+            self.name(index, part);
+            parts.push(part);
+        }
+        if let Some(layout) = self.layouts.get_mut(&placement) {
+            layout.splice(at + 1..at + 1, parts[1..].iter().copied());
+        }
+        self.refill(index, placement, at..=at + parts.len() - 1);
+        self.touched.extend(parts.iter().copied());
+        parts
+    }
+
+    /// What a slice holds, in order.
+    pub(super) fn segments(&self, index: &Index, slice: SliceId) -> Vec<Segment> {
+        let entry = &self.slices[slice];
+        let lower = entry.fence.place();
+        let layout = self.layout(entry.placement);
+        let upper = layout.get(self.place_of(slice) + 1).map(|&next| self.slices[next].fence.place());
+        let occupied = &index.placements[entry.placement].occupied;
+        let mut segments = Vec::new();
+        for location in occupied.iter_from(|have| index.cmp_run(have, lower)) {
+            let Some(group) = index.group_of(entry.placement, location) else { continue };
+            if upper.is_some_and(|upper| upper <= index.position(location)) {
+                break;
+            }
+            let rank = |place: crate::order::Position<'_>, otherwise: usize| {
+                if index.cmp_run(location, place).is_eq() { index.rank(group, place.sync_target) } else { otherwise }
+            };
+            let skip = rank(lower, 0);
+            let end = upper.map_or(index.members(group).len(), |upper| rank(upper, index.members(group).len()));
+            if end > skip {
+                segments.push(Segment { location, skip, len: end - skip });
+            }
+        }
+        segments
+    }
+
+    /// Takes the counts of slices anew, and the slots of all Locations that reach into them.
+    pub(super) fn refill(&mut self, index: &Index, placement: PlacementId, slices: RangeInclusive<usize>) {
+        for at in slices {
+            let slice = self.layout(placement)[at];
+            let segments = self.segments(index, slice);
+            self.slices[slice].count = segments.iter().map(|segment| segment.len).sum();
+            self.slices[slice].stale = false;
+            let lower = self.slices[slice].fence.clone();
+            let next = self.layout(placement).get(at + 1).map(|&next| self.slices[next].fence.clone());
+            for segment in segments {
+                let cut = |fence: &Fence| index.cmp_run(segment.location, fence.place()).is_eq();
+                let begins_inside = cut(&lower) && !lower.place().sync_target.name().is_empty();
+                let spans = begins_inside || next.as_ref().is_some_and(cut);
+                let slot = if spans { Slot::Spans } else { Slot::In(slice) };
+                if let Ok(pair) = index.locations[segment.location].pairs.binary_search(&placement) {
+                    self.set_slot(segment.location, pair, slot);
+                }
+            }
+        }
+    }
+}
+
+/// The fence before the destination that `rank` others of the slice are before.
+fn fence_at(index: &Index, placement: PlacementId, segments: &[Segment], mut rank: usize) -> Fence {
+    for segment in segments {
+        if rank == 0 && segment.skip == 0 {
+            return Fence::at(index.position(segment.location));
+        }
+        if rank < segment.len {
+            let group = index.group_of(placement, segment.location);
+            let sync_target = group.and_then(|group| index.members(group).nth(segment.skip + rank));
+            if let Some(sync_target) = sync_target {
+                return Fence::at(index.position_of(segment.location, sync_target));
+            }
+        }
+        rank -= segment.len.min(rank);
+    }
+    unreachable!("a cut is before a destination of the slice")
+}
+
+/// Where to cut a slice that holds more than `max`, as ranks.
+fn cuts(segments: &[Segment], max: usize) -> Vec<usize> {
+    let mut end = 0;
+    let boundaries: Vec<usize> = segments
+        .iter()
+        .map(|segment| {
+            end += segment.len;
+            end
+        })
+        .collect();
+    let total = end;
+    let (low, high) = ((3 * max).div_ceil(4).max(1), (9 * max / 10).max(1));
+    let target = (17 * max / 20).max(1);
+    let mut cuts = Vec::new();
+    let mut from = 0;
+    while total - from > 2 * max {
+        let cut = nearest(&boundaries, from + target, from + low, from + high);
+        from = cut.unwrap_or(from + target);
+        cuts.push(from);
+    }
+    if total - from > max {
+        let rest = total - from;
+        // Each side at least a quarter, and neither too full again.
+        let least = max.div_ceil(4).max(rest - max).max(1);
+        let cut = nearest(&boundaries, from + rest / 2, from + least, from + rest - least);
+        cuts.push(cut.unwrap_or(from + rest.div_ceil(2)));
+    }
+    cuts
+}
+
+/// The boundary nearest `target` from `low` to `high`.
+fn nearest(boundaries: &[usize], target: usize, low: usize, high: usize) -> Option<usize> {
+    let at = boundaries.partition_point(|&boundary| boundary < target);
+    let around = [at.checked_sub(1), Some(at)].into_iter().flatten().filter_map(|at| boundaries.get(at).copied());
+    around.filter(|boundary| (low..=high).contains(boundary)).min_by_key(|boundary| boundary.abs_diff(target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+
+    fn segments(lens: &[usize]) -> Vec<Segment> {
+        lens.iter().map(|&len| Segment { location: LocationId::from_index(0), skip: 0, len }).collect()
+    }
+
+    #[test]
+    fn a_slice_is_cut_at_the_location_boundary_nearest_its_middle() {
+        assert_eq!(cuts(&segments(&[400, 300, 400]), 1000), [700]);
+        assert_eq!(cuts(&segments(&[300, 310, 491]), 1000), [610]);
+    }
+
+    #[test]
+    fn without_a_boundary_that_leaves_each_side_a_quarter_it_is_cut_in_the_middle() {
+        assert_eq!(cuts(&segments(&[200, 801]), 1000), [501]);
+        assert_eq!(cuts(&segments(&[1001]), 1000), [501]);
+        assert_eq!(cuts(&segments(&[2]), 1), [1]);
+    }
+
+    #[test]
+    fn a_long_range_is_cut_into_slices_of_three_quarters_to_nine_tenths() {
+        assert_eq!(cuts(&segments(&[5000]), 1000), [850, 1700, 2550, 3400, 4200]);
+        assert_eq!(cuts(&segments(&[760, 4240]), 1000), [760, 1610, 2460, 3310, 4155]);
+        assert_eq!(cuts(&segments(&[1; 5]), 1), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn no_part_of_a_cut_is_too_full_or_empty() {
+        for max in 1..=12 {
+            for total in max + 1..=60 {
+                for step in 1..=13 {
+                    let lens: Vec<usize> =
+                        (0..total.div_ceil(step)).map(|i| step.min(total - i * step)).collect();
+                    let mut cuts = cuts(&segments(&lens), max);
+                    cuts.push(total);
+                    let mut from = 0;
+                    for cut in cuts {
+                        assert!(cut > from && cut - from <= max, "max {max} total {total} step {step}: {from}..{cut}");
+                        from = cut;
+                    }
+                }
+            }
+        }
+    }
+}

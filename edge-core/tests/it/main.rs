@@ -1,0 +1,6 @@
+//! The integration tests of edge-core: one binary, one module for each subject.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod index;
+mod selectors;
+mod wire;

@@ -1,0 +1,73 @@
+//! `edge-kube resolve`.
+
+use std::collections::HashSet;
+use std::io::{self, BufWriter, Write};
+
+use edge_core::object::{ObjectKey, SinglePlacementSlice};
+
+use super::output::{self, Format};
+use super::{Failure, Input, World};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// How to print the slices
+    #[arg(short, long, value_enum, default_value_t = Format::Yaml)]
+    output: Format,
+}
+
+pub(super) fn run(args: &Args) -> Result<World, Failure> {
+    let world = World::load(&args.input)?;
+    let mut unknown = Unknown::default();
+    let slices = slices(&world).inspect(|slice| unknown.count(slice));
+    let mut out = BufWriter::new(io::stdout().lock());
+    output::print(slices, args.output, &mut out)?;
+    out.flush()?;
+    world.report_conflicts()?;
+    unknown.report()?;
+    Ok(world)
+}
+
+/// The slices as the API server would hold them: by EdgePlacement, then those that are not the scheduler's.
+fn slices(world: &World) -> impl Iterator<Item = SinglePlacementSlice> {
+    let ours = world.scheduler.placements().flat_map(|key| world.scheduler.resolve(&world.published, &key));
+    ours.chain(world.published.foreign().filter_map(|key| world.published.get(key)).cloned())
+}
+
+/// UIDs that manifests do not tell.
+#[derive(Default)]
+struct Unknown {
+    destinations: usize,
+    sync_targets: HashSet<ObjectKey>,
+    owners: HashSet<String>,
+}
+
+impl Unknown {
+    fn count(&mut self, slice: &SinglePlacementSlice) {
+        for destination in slice.destinations.iter().filter(|destination| destination.sync_target_uid.is_empty()) {
+            self.destinations += 1;
+            self.sync_targets
+                .insert(ObjectKey::new(destination.cluster.as_str(), destination.sync_target_name.as_str()));
+        }
+        if slice.metadata.owner_references.is_empty() {
+            self.owners.insert(slice.metadata.name.clone());
+        }
+    }
+
+    fn report(&self) -> io::Result<()> {
+        let mut stderr = io::stderr();
+        if self.destinations > 0 {
+            let (sync_targets, destinations) = (self.sync_targets.len(), self.destinations);
+            writeln!(
+                stderr,
+                "syncTargetUID is empty in {destinations} destinations: {sync_targets} SyncTargets have no metadata.uid"
+            )?;
+        }
+        if !self.owners.is_empty() {
+            let slices = self.owners.len();
+            writeln!(stderr, "{slices} slices have no ownerReference: their EdgePlacements have no metadata.uid")?;
+        }
+        Ok(())
+    }
+}

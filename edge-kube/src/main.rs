@@ -1,0 +1,7 @@
+//! The edge scheduler's command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    edge_kube::commands::run()
+}
