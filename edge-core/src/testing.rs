@@ -9,15 +9,30 @@
 //! * A history is **data** ([`Script`]), decoded from bytes: proptest shrinks the bytes, a fuzzer makes them up, and a
 //!   failing script can be written down as a test.
 //! * The [`Oracle`] computes the destinations from scratch by the rules themselves. It shares no code with the index.
-//! * A machine ([`IndexMachine`]) runs a script and panics where the result differs from the oracle's.
+//! * A machine ([`IndexMachine`], [`SchedulerMachine`]) runs a script and panics where the result differs from the oracle's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod act;
 mod bytes;
 mod index_machine;
 mod op;
 mod oracle;
+mod scheduler_machine;
+mod server;
 
+pub use act::{Act, Mark};
 pub use bytes::Bytes;
 pub use index_machine::IndexMachine;
 pub use op::{Change, Instances, Op, Script, Tags};
 pub use oracle::{Oracle, Wanted};
+pub use scheduler_machine::SchedulerMachine;
+pub use server::Server;
+
+/// An order that depends on the seed alone.
+fn shuffle<T>(list: &mut [T], seed: usize) {
+    let mut state = seed as u64 ^ 0x9E37_79B9_7F4A_7C15;
+    for at in (1..list.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        list.swap(at, (state >> 33) as usize % (at + 1));
+    }
+}

@@ -123,8 +123,8 @@ fn parse_name(text: &str) -> Result<Name, String> {
 enum Failure {
     #[error(transparent)]
     Input(#[from] InputError),
-    #[error("error: {kind} {name} does not exist in the input{hint}")]
-    Missing { kind: &'static str, name: Name, hint: String },
+    #[error("error: {kind} {name} does not exist in the input")]
+    Missing { kind: &'static str, name: Name },
     #[error("error: {kind} {name} exists in more than one logical cluster: {}", list(.candidates))]
     Ambiguous { kind: &'static str, name: Name, candidates: Vec<ObjectKey> },
     #[error("error: cannot write the output: {0}")]

@@ -41,21 +41,22 @@ pub struct LocationWhy {
     pub selected: bool,
     /// Whether the Location's labels can be read.
     pub labels_known: bool,
-    /// Each different selector of the EdgePlacement that does not contradict itself; one that matches is enough.
+    /// Each different selector of the EdgePlacement that does not contradict itself, in the order of their requirements;
+    /// one that matches is enough.
     pub clauses: Vec<ClauseWhy>,
 }
 
-/// One `locationSelector`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One selector.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClauseWhy {
-    /// Whether all of its requirements hold.
-    pub matches: bool,
-    /// Each of them; none for `{}`.
+    /// Each of its requirements; none for `{}`.
     pub requirements: Vec<RequirementWhy>,
+    /// Whether all of them hold.
+    pub matches: bool,
 }
 
 /// One requirement on one label.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequirementWhy {
     /// What is asked.
     pub requirement: Requirement,
@@ -107,27 +108,33 @@ impl Index {
                 PlacementState::Held(invalid) => PlacementWhy::Invalid(invalid.clone()),
                 PlacementState::Deleting => PlacementWhy::Deleting,
             },
-            location: self.why_location(placement, location, paired),
+            location: self.location_why(placement, location, paired),
             sync_target: SyncTargetWhy {
                 same_cluster,
                 labels_known: self.instance_selectors.contains(sync_target),
-                selector: self.why_sync_target(&self.locations[location], sync_target),
+                selector: self.selector_why(&self.locations[location], sync_target),
             },
             is_destination: paired && holds && same_cluster,
         })
     }
 
-    fn why_location(&self, placement: PlacementId, location: LocationId, selected: bool) -> LocationWhy {
-        let labels = self.location_selectors.labels_of(location, &self.interner);
-        let clause = |&clause: &SelectorId| self.why_clause(self.location_selectors.rules(clause), &labels);
-        LocationWhy {
-            selected,
-            labels_known: self.location_selectors.contains(location),
-            clauses: self.placements[placement].clauses.iter().map(clause).collect(),
-        }
+    /// Whether and why the EdgePlacement selects the Location; `None` if one of them does not exist.
+    #[must_use]
+    pub fn why_selected(&self, placement: &ObjectKey, location: &ObjectKey) -> Option<LocationWhy> {
+        let (placement, location) = (self.find_placement(placement)?, self.find_location(location)?);
+        let paired = self.locations[location].pairs.binary_search(&placement).is_ok();
+        Some(self.location_why(placement, location, paired))
     }
 
-    fn why_sync_target(&self, location: &LocationEntry, sync_target: SyncTargetId) -> SelectorWhy {
+    fn location_why(&self, placement: PlacementId, location: LocationId, selected: bool) -> LocationWhy {
+        let labels = self.location_selectors.labels_of(location, &self.interner);
+        let clause = |&clause: &SelectorId| self.clause_why(self.location_selectors.rules(clause), &labels);
+        let mut clauses: Vec<ClauseWhy> = self.placements[placement].clauses.iter().map(clause).collect();
+        clauses.sort_unstable();
+        LocationWhy { selected, labels_known: self.location_selectors.contains(location), clauses }
+    }
+
+    fn selector_why(&self, location: &LocationEntry, sync_target: SyncTargetId) -> SelectorWhy {
         if let Some(frozen) = &location.frozen {
             return SelectorWhy::Frozen(frozen.invalid.clone());
         }
@@ -135,10 +142,10 @@ impl Index {
             return SelectorWhy::Nothing;
         };
         let labels = self.instance_selectors.labels_of(sync_target, &self.interner);
-        SelectorWhy::Clause(self.why_clause(self.instance_selectors.rules(selector), &labels))
+        SelectorWhy::Clause(self.clause_why(self.instance_selectors.rules(selector), &labels))
     }
 
-    fn why_clause(&self, rules: &Rules, labels: &[(&str, &str)]) -> ClauseWhy {
+    fn clause_why(&self, rules: &Rules, labels: &[(&str, &str)]) -> ClauseWhy {
         let mut requirements: Vec<RequirementWhy> = rules
             .iter()
             .map(|rule| {

@@ -3,11 +3,12 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Change, Op, Oracle, Script, Wanted};
+use super::{Change, Op, Oracle, Script, Wanted, shuffle};
 use crate::delta::{OwnedRow, consolidate};
 use crate::event::Event;
 use crate::index::{DestinationRef, Index, PlacementWhy, SelectorWhy};
-use crate::object::{Destination, ObjectKey};
+use crate::object::{Destination, Kind, ObjectKey};
+use crate::selector::Labels;
 
 type Rows = BTreeMap<ObjectKey, BTreeSet<Destination>>;
 
@@ -20,6 +21,8 @@ pub struct IndexMachine {
     /// What is published for each EdgePlacement that exists: its destinations, as long as they are known.
     published: Rows,
     steps: usize,
+    /// The labels of the Location of the last event before that event.
+    labels_before: Option<Labels>,
 }
 
 impl IndexMachine {
@@ -27,7 +30,7 @@ impl IndexMachine {
     #[must_use]
     pub fn new(hash: Option<fn(&str) -> u64>) -> Self {
         let index = hash.map_or_else(Index::new, Index::with_hash);
-        Self { hash, index, oracle: Oracle::default(), published: Rows::new(), steps: 0 }
+        Self { hash, index, oracle: Oracle::default(), published: Rows::new(), steps: 0, labels_before: None }
     }
 
     /// Runs the whole script, then deletes every object and checks that nothing is left.
@@ -60,8 +63,10 @@ impl IndexMachine {
             Op::Apply(change) => {
                 self.apply(&change.event());
             }
-            Op::Batch(changes) => self.batch(changes),
-            Op::Restart { seed, meanwhile } => self.restart(usize::from(*seed), meanwhile),
+            Op::Batch(changes) | Op::Interrupted { changes, .. } => self.batch(changes),
+            Op::Restart { seed, meanwhile, .. } => self.restart(usize::from(*seed), meanwhile),
+            // Without slices there are no strangers.
+            Op::Strangers(_) | Op::Usurp { .. } | Op::Abdicate { .. } => {}
         }
     }
 
@@ -90,6 +95,8 @@ impl IndexMachine {
         self.steps += 1;
         let nothing_new = self.oracle.knows(event);
         let before = self.known_rows();
+        let location = |(key, ..): &(&ObjectKey, _, _)| event.kind() == Kind::Location && *key == event.key();
+        self.labels_before = self.oracle.locations().find(location).and_then(|(.., labels)| labels.cloned());
         self.oracle.apply(event);
         let wanted = self.wanted();
 
@@ -101,12 +108,17 @@ impl IndexMachine {
         self.index.internal_validate();
         // An EdgePlacement that was not known to the index before needs what its slices say.
         for key in wanted.keys().filter(|key| !before.contains_key(key)) {
-            let published = self.published.get(key).into_iter().flatten();
-            rows.extend(self.index.restore(key, published).rows().map(OwnedRow::from));
+            rows.extend(restore(&mut self.index, key, self.published.get(key)));
             self.index.internal_validate();
         }
         self.check_rows(&before, &wanted, &rows);
+        if self.is_same_location(event) {
+            assert!(is_empty || !rows.is_empty(), "a Location that holds the same as before is an empty delta");
+        }
         self.publish(wanted);
+        for (key, rows) in &self.published {
+            assert_eq!(restore(&mut self.index, key, Some(rows)), [], "what is known needs no restoring");
+        }
         self.check_queries();
         rows
     }
@@ -115,6 +127,13 @@ impl IndexMachine {
     fn is_unknowable(&self, event: &Event) -> bool {
         let Event::SyncTarget(key, Some(record)) = event else { return false };
         record.labels.is_none() && !self.oracle.sync_targets().any(|(have, ..)| have == key)
+    }
+
+    /// Whether an event, which the oracle knows already, left the labels of a Location as they were.
+    fn is_same_location(&self, event: &Event) -> bool {
+        let Event::Location(key, Some(_)) = event else { return false };
+        let labels = self.oracle.locations().find(|(have, ..)| *have == key).and_then(|(.., labels)| labels);
+        labels.is_some() && labels == self.labels_before.as_ref()
     }
 
     fn restart(&mut self, seed: usize, meanwhile: &[Change]) {
@@ -140,8 +159,7 @@ impl IndexMachine {
         for key in placements {
             let known: Vec<Destination> = self.index.destinations(key).unwrap().map(Into::into).collect();
             rows.extend(known.into_iter().map(|row| (key.clone(), row, 1)));
-            let published = self.published.get(key).into_iter().flatten();
-            rows.extend(self.index.restore(key, published).rows().map(OwnedRow::from));
+            rows.extend(restore(&mut self.index, key, self.published.get(key)));
         }
         self.index.internal_validate();
         self.check_rows(&Rows::new(), &wanted, &rows);
@@ -291,6 +309,12 @@ impl IndexMachine {
     }
 }
 
+/// Tells the index what is published, everything twice, as while slices change places.
+fn restore(index: &mut Index, placement: &ObjectKey, published: Option<&BTreeSet<Destination>>) -> Vec<OwnedRow> {
+    let published = published.into_iter().flatten();
+    index.restore(placement, published.clone().chain(published)).rows().map(OwnedRow::from).collect()
+}
+
 /// The rows that lead from one state to the other, for some EdgePlacements.
 fn difference(before: &Rows, after: &Rows, placements: &BTreeSet<ObjectKey>) -> Vec<OwnedRow> {
     let none = BTreeSet::new();
@@ -302,13 +326,4 @@ fn difference(before: &Rows, after: &Rows, placements: &BTreeSet<ObjectKey>) -> 
     }
     rows.sort();
     rows
-}
-
-/// An order that depends on the seed alone.
-fn shuffle<T>(list: &mut [T], seed: usize) {
-    let mut state = seed as u64 ^ 0x9E37_79B9_7F4A_7C15;
-    for at in (1..list.len()).rev() {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        list.swap(at, (state >> 33) as usize % (at + 1));
-    }
 }

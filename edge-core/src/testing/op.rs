@@ -8,6 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::act::Act;
 use super::bytes::Bytes;
 use crate::event::{Event, Undecodable};
 use crate::object::{
@@ -30,8 +31,13 @@ const PLACEMENTS: [&str; 4] = [
 ];
 const KEYS: [&str; 3] = ["a", "b", "c"];
 const VALUES: [&str; 3] = ["x", "y", "z"];
+/// How many destinations a slice may hold: few, so that tens of destinations make many slices.
+const MAXIMA: [usize; 5] = [1, 2, 3, 5, 8];
 /// kcp puts it on every SyncTarget; no selector asks for it.
 const NOISE: &str = "internal.workload.kcp.io/key";
+
+/// The incarnation of an object whose UID is unknown.
+const UNKNOWN_UID: u8 = 3;
 
 /// Labels of an object.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -89,10 +95,20 @@ pub enum Op {
     Apply(Change),
     /// Several events that are seen as one: of two about one object the last one counts.
     Batch(Vec<Change>),
+    /// Several events that are seen as one, and only the first few of the writes that follow are carried out.
+    Interrupted { /** Events. */ changes: Vec<Change>, /** How many writes. */ writes: u8 },
+    /// What strangers do to slices.
+    Strangers(Vec<Act>),
+    /// An EdgePlacement appears that has the name of a slice of another one.
+    Usurp { /** Which slice. */ nth: u8, /** Which Locations it selects. */ selectors: Vec<LabelSelector> },
+    /// Some EdgePlacement goes.
+    Abdicate { /** Which. */ nth: u8 },
     /// The scheduler starts again and lists all objects, in an order that `seed` decides.
     Restart {
         /** Decides the order of the list. */ seed: u8,
         /** What happened while it was down. */ meanwhile: Vec<Change>,
+        /** What strangers did while it was down. */ acts: Vec<Act>,
+        /** How many destinations a slice may hold from now on. */ max: Option<usize>,
     },
 }
 
@@ -158,6 +174,9 @@ fn metadata(key: &ObjectKey) -> ObjectMeta {
 }
 
 fn uid_of(key: &ObjectKey, incarnation: u8) -> String {
+    if incarnation == UNKNOWN_UID {
+        return String::new();
+    }
     format!("{}-{}-{incarnation}", key.cluster, &key.name[..key.name.len().min(9)])
 }
 
@@ -184,13 +203,24 @@ impl Script {
 impl Op {
     /// One step out of some twenty bytes, more for a batch.
     pub fn decode(bytes: &mut Bytes<'_>) -> Self {
-        match bytes.weighted(&[80, 14, 6]) {
+        let changes = |least: usize, most: usize, bytes: &mut Bytes<'_>| {
+            (0..least + bytes.below(most + 1 - least)).map(|_| Change::decode(bytes)).collect()
+        };
+        let acts = |bytes: &mut Bytes<'_>| (0..1 + bytes.below(3)).map(|_| Act::decode(bytes)).collect();
+        match bytes.weighted(&[140, 30, 20, 30, 8, 4, 24]) {
             0 => Self::Apply(Change::decode(bytes)),
-            1 => Self::Batch((0..2 + bytes.below(4)).map(|_| Change::decode(bytes)).collect()),
-            _ => Self::Restart {
-                seed: bytes.byte(),
-                meanwhile: (0..bytes.weighted(&[60, 20, 20])).map(|_| Change::decode(bytes)).collect(),
-            },
+            1 => Self::Batch(changes(2, 5, bytes)),
+            2 => Self::Interrupted { writes: bytes.below(6) as u8, changes: changes(0, 3, bytes) },
+            3 => Self::Strangers(acts(bytes)),
+            4 => Self::Usurp { nth: bytes.byte(), selectors: vec![selector(bytes)] },
+            5 => Self::Abdicate { nth: bytes.byte() },
+            _ => {
+                let seed = bytes.byte();
+                let max = bytes.percent(30).then(|| bytes.pick(&MAXIMA));
+                let acts = if bytes.percent(40) { acts(bytes) } else { Vec::new() };
+                let meanwhile = if bytes.percent(50) { changes(1, 3, bytes) } else { Vec::new() };
+                Self::Restart { seed, meanwhile, acts, max }
+            }
         }
     }
 }
@@ -245,12 +275,16 @@ impl Change {
     }
 }
 
+pub(super) fn placement_key(bytes: &mut Bytes<'_>) -> ObjectKey {
+    key(bytes, &PLACEMENTS)
+}
+
 fn key(bytes: &mut Bytes<'_>, names: &[&str]) -> ObjectKey {
     ObjectKey::new(bytes.pick(&CLUSTERS), bytes.pick(names))
 }
 
 fn incarnation(bytes: &mut Bytes<'_>) -> u8 {
-    [0, 1, 2][bytes.weighted(&[80, 10, 10])]
+    [0, 1, 2, UNKNOWN_UID][bytes.weighted(&[80, 10, 8, 4])]
 }
 
 fn tags(bytes: &mut Bytes<'_>) -> Tags {

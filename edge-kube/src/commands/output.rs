@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use edge_core::object::SinglePlacementSlice;
+use edge_core::object::{Destination, SinglePlacementSlice};
 use edge_core::slices::Published;
 use serde::{Serialize, Serializer};
 
@@ -19,15 +19,15 @@ pub(super) enum Format {
     Table,
 }
 
-/// Prints the slices one by one: they are made as they are printed.
-pub(super) fn print(
-    slices: impl Iterator<Item = SinglePlacementSlice>,
+/// Prints the slices one by one: they are made as they are printed, so that a million destinations need no memory.
+pub(super) fn print<I: Iterator<Item = SinglePlacementSlice>>(
+    slices: impl Fn() -> I,
     format: Format,
     out: &mut impl Write,
 ) -> io::Result<()> {
     match format {
-        Format::Yaml => print_yaml(slices, out),
-        Format::Json => print_json(&List { items: Items(Cell::new(Some(slices))) }, out),
+        Format::Yaml => print_yaml(slices(), out),
+        Format::Json => print_json(&List { items: Items(Cell::new(Some(slices()))) }, out),
         Format::Table => print_table(slices, out),
     }
 }
@@ -85,36 +85,56 @@ impl<I: Iterator<Item: Serialize>> Serialize for Items<I> {
 
 const HEADER: [&str; 7] = ["CLUSTER", "NAME", "PLACEMENT", "DESTINATION-CLUSTER", "LOCATION", "SYNCTARGET", "UID"];
 
-fn print_table(slices: impl Iterator<Item = SinglePlacementSlice>, out: &mut impl Write) -> io::Result<()> {
-    let mut rows: Vec<[String; 7]> = vec![HEADER.map(String::from)];
-    for slice in slices {
-        let cluster = slice.metadata.cluster().unwrap_or_default();
-        let placement = Published::placement_name(&slice).unwrap_or("<none>");
-        let row = |destination: [&str; 4]| {
-            let [to, location, sync_target, uid] =
-                destination.map(|cell| if cell.is_empty() { "<none>" } else { cell });
-            [cluster, &slice.metadata.name, placement, to, location, sync_target, uid].map(String::from)
-        };
-        if slice.destinations.is_empty() {
-            rows.push(row([""; 4]));
-        }
-        rows.extend(slice.destinations.iter().map(|destination| {
-            let uid = &destination.sync_target_uid;
-            row([&destination.cluster, &destination.location_name, &destination.sync_target_name, uid])
-        }));
+/// Goes through the slices twice: for the widths of the columns, and to print.
+fn print_table<I: Iterator<Item = SinglePlacementSlice>>(
+    slices: impl Fn() -> I,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut widths = HEADER.map(str::len);
+    let mut empty = true;
+    for slice in slices() {
+        empty = false;
+        each_row(&slice, |row| {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+            Ok(())
+        })?;
     }
-    if rows.len() == 1 {
+    if empty {
         // As kubectl: to a person, not into a pipe.
         return writeln!(io::stderr(), "No resources found");
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; 7] = std::array::from_fn(width);
-    for row in &rows {
-        let (last, cells) = (&row[6], row[..6].iter().zip(widths));
-        for (cell, width) in cells {
-            write!(out, "{cell:width$}   ")?;
-        }
-        writeln!(out, "{last}")?;
+    print_row(HEADER, &widths, out)?;
+    for slice in slices() {
+        each_row(&slice, |row| print_row(row, &widths, out))?;
     }
     Ok(())
+}
+
+fn each_row(
+    slice: &SinglePlacementSlice,
+    mut act: impl FnMut([&str; 7]) -> io::Result<()>,
+) -> io::Result<()> {
+    let cluster = slice.metadata.cluster().unwrap_or_default();
+    let placement = Published::placement_name(slice).unwrap_or_default();
+    let mut row = |destination: [&str; 4]| {
+        let [to, location, sync_target, uid] = destination;
+        let row = [cluster, &slice.metadata.name, placement, to, location, sync_target, uid];
+        act(row.map(|cell| if cell.is_empty() { "<none>" } else { cell }))
+    };
+    if slice.destinations.is_empty() {
+        return row([""; 4]);
+    }
+    slice.destinations.iter().try_for_each(|destination| {
+        let Destination { cluster, location_name, sync_target_name, sync_target_uid } = destination;
+        row([cluster, location_name, sync_target_name, sync_target_uid])
+    })
+}
+
+fn print_row(row: [&str; 7], widths: &[usize; 7], out: &mut impl Write) -> io::Result<()> {
+    for (cell, width) in row[..6].iter().zip(widths) {
+        write!(out, "{cell:width$}   ")?;
+    }
+    writeln!(out, "{}", row[6])
 }

@@ -19,13 +19,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<World, Failure> {
     let world = World::load(&args.input)?;
-    let mut unknown = Unknown::default();
-    let slices = slices(&world).inspect(|slice| unknown.count(slice));
     let mut out = BufWriter::new(io::stdout().lock());
-    output::print(slices, args.output, &mut out)?;
+    output::print(|| slices(&world), args.output, &mut out)?;
     out.flush()?;
+    drop(out);
     world.report_conflicts()?;
-    unknown.report()?;
+    Unknown::of(&world).report()?;
     Ok(world)
 }
 
@@ -44,6 +43,14 @@ struct Unknown {
 }
 
 impl Unknown {
+    fn of(world: &World) -> Self {
+        let mut unknown = Self::default();
+        if world.has_unknown_uids() {
+            slices(world).for_each(|slice| unknown.count(&slice));
+        }
+        unknown
+    }
+
     fn count(&mut self, slice: &SinglePlacementSlice) {
         for destination in slice.destinations.iter().filter(|destination| destination.sync_target_uid.is_empty()) {
             self.destinations += 1;

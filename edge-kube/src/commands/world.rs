@@ -57,6 +57,15 @@ impl World {
         Ok(())
     }
 
+    /// Whether the manifests leave a UID out that slices should have.
+    pub(super) fn has_unknown_uids(&self) -> bool {
+        self.events.iter().any(|event| match event {
+            Event::SyncTarget(_, Some(record)) => record.uid.is_empty(),
+            Event::EdgePlacement(_, Some(record)) => record.uid.is_empty(),
+            _ => false,
+        })
+    }
+
     pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(u8::from(!self.invalid.is_empty()))
     }

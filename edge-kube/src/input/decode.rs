@@ -46,7 +46,8 @@ impl fmt::Display for Path<'_> {
             Self::Root => Ok(()),
             Self::Element(parent, index) => write!(f, "{parent}[{index}]"),
             Self::Field(parent, key) => {
-                let simple = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+                let simple =
+                    !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
                 match (simple, parent) {
                     (false, _) => write!(f, "{parent}[{key}]"),
                     (true, Path::Root) => f.write_str(key),
@@ -86,7 +87,10 @@ impl<'n> Decoder<'n, '_> {
         match *self.node.value() {
             Value::Int(value) => Some(value.into()),
             Value::Unsigned(value) => Some(value.into()),
-            #[expect(clippy::cast_possible_truncation, reason = "it has no fraction, and 2^63 and more are out of range")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "it has no fraction, and 2^63 and more are out of range"
+            )]
             Value::Float(value) if value.fract() == 0.0 => Some(value as i128),
             _ => None,
         }

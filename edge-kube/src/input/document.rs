@@ -54,7 +54,9 @@ impl<'t> Type<'t> {
     /// What the elements of a list of this type are where they do not say. A plain `List` holds anything.
     fn of_elements(self) -> Self {
         match (self.api_version, self.kind.and_then(|kind| kind.strip_suffix("List"))) {
-            (Some(api_version), Some(kind)) if !kind.is_empty() => Self { api_version: Some(api_version), kind: Some(kind) },
+            (Some(api_version), Some(kind)) if !kind.is_empty() => {
+                Self { api_version: Some(api_version), kind: Some(kind) }
+            }
             _ => Self::UNKNOWN,
         }
     }
@@ -100,7 +102,10 @@ impl<'a, 'c> Documents<'a, 'c> {
     fn try_object(&self, node: &Node<'a>, default: Type<'_>, batch: &mut Batch) -> Result<(), Malformed> {
         if !matches!(node.value(), Value::Object(_)) {
             let found = node.describe();
-            return Err(Malformed::rule(node.at, format!("expected an object with apiVersion and kind, found {found}")));
+            return Err(Malformed::rule(
+                node.at,
+                format!("expected an object with apiVersion and kind, found {found}"),
+            ));
         }
         let api_version = field(node, "apiVersion", default.api_version)?;
         let kind = field(node, "kind", default.kind)?;
@@ -141,24 +146,26 @@ impl<'a> Sink<'a> for Documents<'a, '_> {
         let text = |key| get(root, key).and_then(Node::as_str);
         let own = Type { api_version: text("apiVersion"), kind: text("kind") };
         let elements = own.of_elements();
-        let elements = elements.api_version.zip(elements.kind).map(|(version, kind)| (version.to_owned(), kind.to_owned()));
+        let elements =
+            elements.api_version.zip(elements.kind).map(|(version, kind)| (version.to_owned(), kind.to_owned()));
         self.list = Some(List { elements, ..List::default() });
     }
 
-    fn item(&mut self, node: Node<'a>) {
-        let Some(mut list) = self.list.take() else { return };
+    fn item(&mut self, node: Node<'a>) -> bool {
+        let Some(mut list) = self.list.take() else { return false };
         let typed = node.get("apiVersion").is_some() && node.get("kind").is_some();
-        match &list.elements {
-            None if !typed && matches!(node.value(), Value::Object(_)) => list.waiting.push(node),
-            elements => {
-                let default = elements.as_ref().map_or(Type::UNKNOWN, |(version, kind)| Type {
-                    api_version: Some(version),
-                    kind: Some(kind),
-                });
-                self.object(&node, default, &mut list.batch);
-            }
+        let waits = list.elements.is_none() && !typed && matches!(node.value(), Value::Object(_));
+        if waits {
+            list.waiting.push(node);
+        } else {
+            let default = list
+                .elements
+                .as_ref()
+                .map_or(Type::UNKNOWN, |(api_version, kind)| Type { api_version: Some(api_version), kind: Some(kind) });
+            self.object(&node, default, &mut list.batch);
         }
         self.list = Some(list);
+        waits
     }
 
     fn document(&mut self, root: Node<'a>) {
@@ -186,7 +193,9 @@ impl<'a> Sink<'a> for Documents<'a, '_> {
 fn field<'n>(node: &'n Node<'_>, key: &str, default: Option<&'n str>) -> Result<&'n str, Malformed> {
     match (node.get(key), default) {
         (None, Some(default)) => Ok(default),
-        (None, None) => Err(Malformed::rule(node.at, format!("expected an object with apiVersion and kind, found no {key}"))),
+        (None, None) => {
+            Err(Malformed::rule(node.at, format!("expected an object with apiVersion and kind, found no {key}")))
+        }
         (Some(value), _) => match value.as_str() {
             Some("") => Err(Malformed::rule(value.at, format!("{key}: expected a string that is not empty"))),
             Some(text) => Ok(text),

@@ -127,7 +127,11 @@ fn one_line(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.chars().fold(String::new(), |mut line, c| {
-        if breaks(c) { line.extend(c.escape_debug()) } else { line.push(c) }
+        if breaks(c) {
+            line.extend(c.escape_debug())
+        } else {
+            line.push(c)
+        }
         line
     }))
 }

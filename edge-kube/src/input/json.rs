@@ -111,7 +111,11 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    fn list(&mut self, depth: usize, mut element: impl FnMut(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
+    fn list(
+        &mut self,
+        depth: usize,
+        mut element: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         if depth >= MAX_DEPTH {
             return Err(Malformed::too_deep(self.position()));
         }
@@ -190,11 +194,12 @@ impl<'a> Reader<'a> {
             }
             let at = reader.position();
             sink.begin_items(&fields.entries);
-            let before = reader.live;
             reader.list(1, |reader| {
+                let before = reader.live;
                 let item = reader.value(2)?;
-                sink.item(item);
-                reader.live = before;
+                if !sink.item(item) {
+                    reader.live = before;
+                }
                 Ok(())
             })?;
             Ok(Node { at, value: Value::List(Vec::new()) })
@@ -292,7 +297,11 @@ impl<'a> Reader<'a> {
     fn number(&mut self, start: Position) -> Result<Value<'a>, Malformed> {
         let from = self.at;
         self.at += usize::from(self.peek() == Some(b'-'));
-        if self.peek() == Some(b'0') { self.at += 1 } else { self.digits()? }
+        if self.peek() == Some(b'0') {
+            self.at += 1
+        } else {
+            self.digits()?
+        }
         let whole = self.at;
         if self.peek() == Some(b'.') {
             self.at += 1;

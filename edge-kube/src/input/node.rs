@@ -14,6 +14,11 @@ pub(super) const MAX_DEPTH: usize = 128;
 /// of this size is no object; the elements of a top-level list are counted one by one.
 pub(super) const MAX_NODES: usize = 2_000_000;
 
+/// What a text counts as, in nodes: a long one costs more than a node to copy.
+pub(super) fn text_weight(text: &str) -> usize {
+    1 + text.len() / 64
+}
+
 /// Up to here a linear search for a key is quicker than a table.
 const SMALL: usize = 16;
 
@@ -75,8 +80,9 @@ pub(super) trait Sink<'a> {
     /// The field `items` of the document's root is a list, and `root` are the fields before it. Its elements come as
     /// [`Sink::item`], so that a list of any length needs the memory of one element.
     fn begin_items(&mut self, root: &[Entry<'a>]);
-    /// An element of the root's `items`.
-    fn item(&mut self, node: Node<'a>);
+    /// An element of the root's `items`. True if it stays in memory until the end of the document.
+    #[must_use]
+    fn item(&mut self, node: Node<'a>) -> bool;
     /// The whole document; elements that were handed over are missing from it.
     fn document(&mut self, root: Node<'a>);
 }

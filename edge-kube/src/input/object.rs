@@ -41,9 +41,8 @@ impl Context<'_> {
             Kind::SyncTarget => self.record::<SyncTarget>(node, Event::sync_target, |key, undecodable| {
                 Event::SyncTarget(key, Some(undecodable.into()))
             }),
-            Kind::Location => self.record::<Location>(node, location, |key, undecodable| {
-                Event::Location(key, Some(undecodable.into()))
-            }),
+            Kind::Location => self
+                .record::<Location>(node, location, |key, undecodable| Event::Location(key, Some(undecodable.into()))),
             Kind::EdgePlacement => self.record::<EdgePlacement>(node, Event::edge_placement, |key, undecodable| {
                 Event::EdgePlacement(key, Some(undecodable.into()))
             }),
@@ -100,7 +99,8 @@ impl Context<'_> {
         wrong.sort();
         wrong.dedup();
         let place = wrong.first()?.at.of(self.file);
-        let known = |text: &str, path: &str| (!wrong.iter().any(|wrong| hides(&wrong.path, path))).then(|| text.to_owned());
+        let known =
+            |text: &str, path: &str| (!wrong.iter().any(|wrong| hides(&wrong.path, path))).then(|| text.to_owned());
         let (cluster, name) = (known(&key.cluster, CLUSTER), known(&key.name, NAME));
         let errors = wrong.into_iter().map(|Wrong { path, reason, .. }| FieldError { path, reason }).collect();
         let invalid = Invalid::from_errors(errors)?;

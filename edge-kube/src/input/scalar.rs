@@ -12,7 +12,23 @@ pub(super) fn plain(text: Cow<'_, str>) -> Value<'_> {
     match text.as_bytes().first() {
         None => return Value::Null,
         // Only these can begin anything but a string.
-        Some(b'+' | b'-' | b'0'..=b'9' | b'.' | b'~' | b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O') => {}
+        Some(
+            b'+'
+            | b'-'
+            | b'0'..=b'9'
+            | b'.'
+            | b'~'
+            | b'y'
+            | b'Y'
+            | b'n'
+            | b'N'
+            | b't'
+            | b'T'
+            | b'f'
+            | b'F'
+            | b'o'
+            | b'O',
+        ) => {}
         Some(_) => return Value::String(text),
     }
     word(&text).or_else(|| number(&text)).unwrap_or(Value::String(text))
@@ -64,7 +80,8 @@ fn number(text: &str) -> Option<Value<'static>> {
     match text.as_bytes().first()? {
         b'.' => {
             let between_digits = |at: usize| {
-                let digit = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
+                let digit =
+                    |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
                 digit(at.checked_sub(1)) && digit(Some(at + 1))
             };
             let sound = text.match_indices('_').all(|(at, _)| between_digits(at));

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::node::{Entry, Fields, Malformed, Node, Position, Value};
+use super::node::{Entry, Fields, Malformed, Node, Position, Value, text_weight};
 use super::yaml::Built;
 
 /// A key, until its value comes.
@@ -78,9 +78,12 @@ impl<'a> Frame<'a> {
     pub(super) fn set_key(&mut self, new: Key<'a>, at: Position) -> Result<(), Malformed> {
         if let Open::Object { fields, key, merged } = &mut self.open {
             if let Key::Named(name) = &new
-                && !(!merged.is_empty() && fields.find(name).is_some_and(|entry| merged.contains(&entry)))
+                && (merged.is_empty() || fields.find(name).is_none_or(|entry| !merged.contains(&entry)))
             {
                 fields.refuse_twice(name, at)?;
+            }
+            if let Key::Named(name) = &new {
+                self.weight += text_weight(name);
             }
             *key = Some((new, at));
         }
@@ -134,7 +137,12 @@ fn put<'a>(fields: &mut Fields<'a>, entry: Entry<'a>) -> usize {
 
 /// What go-yaml v2 does: the merged fields take the place of those *before* the `<<`, those after it take theirs, and of
 /// several objects the first wins.
-fn merge<'a>(fields: &mut Fields<'a>, merged: &mut BTreeSet<usize>, node: &Node<'a>, at: Position) -> Result<(), Malformed> {
+fn merge<'a>(
+    fields: &mut Fields<'a>,
+    merged: &mut BTreeSet<usize>,
+    node: &Node<'a>,
+    at: Position,
+) -> Result<(), Malformed> {
     let mut merge_one = |node: &Node<'a>| match node.value() {
         Value::Object(entries) => {
             for entry in entries {
@@ -142,7 +150,10 @@ fn merge<'a>(fields: &mut Fields<'a>, merged: &mut BTreeSet<usize>, node: &Node<
             }
             Ok(())
         }
-        _ => Err(Malformed::rule(at, format!("a merge (<<) needs an object or a list of objects, found {}", node.describe()))),
+        _ => Err(Malformed::rule(
+            at,
+            format!("a merge (<<) needs an object or a list of objects, found {}", node.describe()),
+        )),
     };
     match node.value() {
         Value::List(items) => items.iter().rev().try_for_each(merge_one),

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use super::node::{MAX_DEPTH, MAX_NODES, Malformed, Node, Position, Sink, Value, saturate};
+use super::node::{MAX_DEPTH, MAX_NODES, Malformed, Node, Position, Sink, Value, saturate, text_weight};
 use super::scalar;
 use super::tree::{Frame, Key, Open};
 
@@ -20,8 +20,8 @@ use super::tree::{Frame, Key, Open};
 const ALIAS_ALLOWANCE: usize = 100_000;
 /// Nodes that aliases may add for each node written.
 const ALIAS_FACTOR: usize = 2;
-/// Characters of a scalar that count as one node.
-const CHARACTERS_PER_NODE: usize = 64;
+/// What an anchor's own memory counts as, in nodes.
+const ANCHOR_WEIGHT: usize = 2;
 
 /// Hands each document of `text` to `sink`. Empty documents are skipped, as kubectl does.
 pub(super) fn parse<'a>(text: &'a str, sink: &mut impl Sink<'a>) -> Result<(), Malformed> {
@@ -33,7 +33,16 @@ pub(super) fn parse<'a>(text: &'a str, sink: &mut impl Sink<'a>) -> Result<(), M
         block_nesting_limit: MAX_DEPTH + 1,
     };
     let mut parser = Parser::new_from_str_with_options(text, options);
-    let mut builder = Builder { sink, open: Vec::new(), anchors: HashMap::new(), root: None, live: 0, written: 0, expanded: 0 };
+    let mut builder = Builder {
+        sink,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        root: None,
+        live: 0,
+        live_before_item: 0,
+        written: 0,
+        expanded: 0,
+    };
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| explained(&error))?;
         builder.event(event, &span)?;
@@ -78,6 +87,8 @@ struct Builder<'s, 'a, S> {
     root: Option<Node<'a>>,
     /// Nodes in memory.
     live: usize,
+    /// Those before the current element of the root's `items`.
+    live_before_item: usize,
     /// Nodes of this document, aliases not expanded.
     written: usize,
     /// Nodes that aliases of this document stand for.
@@ -89,7 +100,7 @@ impl<'a, S: Sink<'a>> Builder<'_, 'a, S> {
         let at = position(&span.start);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let weight = 1 + text.len() / CHARACTERS_PER_NODE;
+                let weight = text_weight(&text);
                 if self.open.last().is_some_and(|frame| frame.wants_key()) {
                     return self.key(text, style, anchor, tag.as_deref(), at, weight);
                 }
@@ -144,6 +155,7 @@ impl<'a, S: Sink<'a>> Builder<'_, 'a, S> {
             && let Some(entries) = root.items_begin(&frame)
         {
             self.sink.begin_items(entries);
+            self.live_before_item = self.live;
         }
         self.open.push(frame);
         Ok(())
@@ -164,6 +176,7 @@ impl<'a, S: Sink<'a>> Builder<'_, 'a, S> {
         }
         let value = meaning(text, style, tag).map_err(|reason| Malformed::rule(at, reason))?;
         if anchor != 0 {
+            self.count(ANCHOR_WEIGHT, at)?;
             let node = Rc::new(Node { at, value: value.clone() });
             self.anchors.insert(anchor, Anchor { node, weight, height: 0 });
         }
@@ -211,6 +224,7 @@ impl<'a, S: Sink<'a>> Builder<'_, 'a, S> {
         }
         if anchor != 0 {
             let at = built.node.at;
+            self.count(ANCHOR_WEIGHT, at)?;
             let node = Rc::new(built.node);
             self.anchors.insert(anchor, Anchor { node: Rc::clone(&node), weight: built.weight, height: built.height });
             built.node = Node { at, value: Value::Shared(node) };
@@ -223,11 +237,11 @@ impl<'a, S: Sink<'a>> Builder<'_, 'a, S> {
         match self.open.last_mut() {
             None => self.root = Some(built.node),
             Some(_) if streams => {
-                // Anchored nodes stay in memory with the anchors, the rest of the element goes with it.
-                if self.anchors.is_empty() {
-                    self.live = self.live.saturating_sub(built.weight);
+                // What is anchored stays in memory, and with it the element that it stands in.
+                if self.sink.item(built.node) || !self.anchors.is_empty() {
+                    self.live_before_item = self.live;
                 }
-                self.sink.item(built.node);
+                self.live = self.live_before_item;
             }
             Some(frame) => {
                 // Merging copies the fields of an alias.
