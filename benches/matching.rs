@@ -1,10 +1,11 @@
 //! What an event costs on top of a full index, and what it costs to fill it.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::print_stderr)]
 
 use std::hint::black_box;
 
 use benches::{Generator, Size, World};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use edge_core::event::Event;
 use edge_core::scheduler::{Options, Scheduler};
 use edge_core::slices::Published;
@@ -14,6 +15,19 @@ fn load(world: &World) -> Scheduler {
     scheduler.apply_batch(world.events());
     scheduler.settle(&Published::default());
     scheduler
+}
+
+/// Applies and settles one event after the other, again from the start after the last.
+fn one_by_one(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, events: &[Event], scheduler: &mut Scheduler) {
+    let published = Published::default();
+    let mut at = 0;
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            at = (at + 1) % events.len();
+            black_box(scheduler.apply(&events[at]).is_empty());
+            scheduler.settle(&published);
+        });
+    });
 }
 
 fn matching(criterion: &mut Criterion) {
@@ -39,39 +53,26 @@ fn matching(criterion: &mut Criterion) {
         });
     });
     let mut generator = Generator::new(2, size.clusters);
-    let relabels: Vec<Event> =
-        (0..20_000).map(|i| generator.sync_target(i * 4999 % size.sync_targets, size.clusters)).collect();
-    let mut next = relabels.iter().cycle();
-    group.bench_function("SyncTarget, relabel", |bencher| {
-        bencher.iter_batched(
-            || next.next().unwrap_or_else(|| unreachable!("a cycle has no end")),
-            |event| {
-                black_box(scheduler.apply(event).is_empty());
-                scheduler.settle(&published);
-            },
-            BatchSize::SmallInput,
-        );
-    });
-    let changes: Vec<Event> = (0..2_000)
-        .map(|i| {
-            let Event::Location(key, Some(record)) = &world.locations[i % world.locations.len()] else { unreachable!() };
-            let Event::Location(_, Some(other)) = generator.location(i) else { unreachable!() };
-            let mut record = record.clone();
-            record.holds = other.holds;
-            Event::Location(key.clone(), Some(record))
-        })
-        .collect();
-    let mut next = changes.iter().cycle();
-    group.bench_function("Location, selector", |bencher| {
-        bencher.iter_batched(
-            || next.next().unwrap_or_else(|| unreachable!("a cycle has no end")),
-            |event| {
-                black_box(scheduler.apply(event).is_empty());
-                scheduler.settle(&published);
-            },
-            BatchSize::SmallInput,
-        );
-    });
+    // One label changes, and changes back.
+    let relabel = |i: usize| {
+        let event = &world.sync_targets[i * 4999 % size.sync_targets];
+        [generator.relabelled(event), event.clone()]
+    };
+    let relabels: Vec<Event> = (0..20_000).flat_map(relabel).collect();
+    one_by_one(&mut group, "SyncTarget, relabel", &relabels, &mut scheduler);
+    // Each Location has another's selector, and then its own again.
+    let swapped = |i: usize| {
+        let other = &world.locations[(i + 1) % world.locations.len()];
+        let (Event::Location(key, Some(record)), Event::Location(_, Some(other))) = (&world.locations[i], other) else {
+            unreachable!("these are Locations that exist")
+        };
+        let mut record = record.clone();
+        record.holds = other.holds.clone();
+        [Event::Location(key.clone(), Some(record)), world.locations[i].clone()]
+    };
+    let changes: Vec<Event> = (0..world.locations.len()).flat_map(swapped).collect();
+    one_by_one(&mut group, "Location, selector", &changes, &mut scheduler);
+    let mut generator = Generator::new(3, size.clusters);
     let additions: Vec<Event> = (0..500).map(|i| generator.placement(100_000 + i)).collect();
     let mut at = 0;
     group.bench_function("EdgePlacement, add and delete", |bencher| {

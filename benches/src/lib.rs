@@ -120,18 +120,34 @@ impl Generator {
         Event::sync_target(ObjectKey::new(home.cluster(), format!("edge-{number:07}")), object)
     }
 
+    /// The same SyncTarget with another value of one of its labels.
+    pub fn relabelled(&mut self, event: &Event) -> Event {
+        let Event::SyncTarget(key, Some(record)) = event else { return event.clone() };
+        let (key_of_label, value) = match self.random.below(4) {
+            0 => ("env", self.environment().to_string()),
+            1 => ("region", self.region()),
+            2 => ("hardware", self.hardware()),
+            _ => ("team", self.team()),
+        };
+        let mut record = record.clone();
+        let labels = record.labels.unwrap_or_default();
+        let changed = labels.iter().map(|(key, old)| (key, if key == key_of_label { &*value } else { old }));
+        record.labels = Some(changed.collect());
+        Event::SyncTarget(key.clone(), Some(record))
+    }
+
     /// A Location: 4 % purely negative selectors, 2 % `{}`, the rest of eight positive shapes.
     pub fn location(&mut self, number: usize) -> Event {
         let selector = match self.random.below(100) {
             0..4 => expressions([("env", "NotIn", vec!["prod".into()]), ("hardware", "NotIn", vec![self.hardware()])]),
             4..6 => LabelSelector::default(),
             6..26 => labels([("env", self.environment().into()), ("region", self.region())]),
-            26..40 => labels([("region", self.region())]),
-            40..55 => labels([("team", self.team())]),
-            55..65 => labels([("hardware", self.hardware()), ("env", self.environment().into())]),
-            65..75 => expressions([("region", "In", vec![self.region(), self.region(), self.region()])]),
-            75..85 => expressions([("team", "In", vec![self.team()]), ("env", "NotIn", vec!["lab".into()])]),
-            85..93 => expressions([("hardware", "In", vec![self.hardware()]), ("region", "Exists", vec![])]),
+            26..34 => labels([("region", self.region())]),
+            34..50 => labels([("team", self.team())]),
+            50..65 => labels([("hardware", self.hardware()), ("env", self.environment().into())]),
+            65..72 => expressions([("region", "In", vec![self.region(), self.region()])]),
+            72..82 => expressions([("team", "In", vec![self.team()]), ("env", "NotIn", vec!["lab".into()])]),
+            82..90 => expressions([("hardware", "In", vec![self.hardware()]), ("region", "Exists", vec![])]),
             _ => labels([("env", self.environment().into()), ("team", self.team())]),
         };
         let mut object = Location::default();
@@ -157,9 +173,9 @@ impl Generator {
             object.spec.location_selectors.push(match self.random.below(100) {
                 0..2 => expressions([("env", "NotIn", vec!["prod".into(), "staging".into()])]),
                 2 => LabelSelector::default(),
-                3..40 => labels([("region", self.region()), ("env", self.environment().into())]),
-                40..65 => labels([("region", self.region())]),
-                65..85 => expressions([("region", "In", vec![self.region(), self.region()])]),
+                3..55 => labels([("region", self.region()), ("env", self.environment().into())]),
+                55..65 => labels([("region", self.region())]),
+                65..70 => expressions([("region", "In", vec![self.region(), self.region()])]),
                 _ => labels([("tier", format!("tier-{}", self.random.below(5))), ("region", self.region())]),
             });
         }

@@ -43,7 +43,10 @@ fn main() {
     for row in scheduler.apply(&promotion).rows() {
         let to = row.destination;
         let sign = if row.diff > 0 { '+' } else { '-' };
-        println!("delta:  {sign} {}/{} -> {}/{}", row.placement_cluster, row.placement, to.cluster, to.sync_target_name);
+        println!(
+            "delta:  {sign} {}/{} -> {}/{}",
+            row.placement_cluster, row.placement, to.cluster, to.sync_target_name
+        );
     }
 
     // 5. Why? Each requirement with the value that meets it.

@@ -44,17 +44,12 @@ pub(crate) enum PlacementChange {
     Resumed,
 }
 
-/// The object whose own properties a row depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Subject {
-    SyncTarget(SyncTargetId),
-}
-
 /// What one event changed in the destinations.
 #[derive(Debug)]
 pub struct Delta<'a> {
     index: &'a Index,
-    subject: Option<Subject>,
+    /// The SyncTarget that the event is about: what goes has the UID that it had before.
+    subject: Option<SyncTargetId>,
 }
 
 /// A destination of an EdgePlacement that came (`diff` is 1) or went (-1).
@@ -73,11 +68,11 @@ pub struct Row<'a> {
 }
 
 impl<'a> Delta<'a> {
-    pub(crate) fn new(index: &'a Index, subject: Option<Subject>) -> Self {
+    pub(crate) fn new(index: &'a Index, subject: Option<SyncTargetId>) -> Self {
         Self { index, subject }
     }
 
-    pub(crate) fn subject(&self) -> Option<Subject> {
+    pub(crate) fn subject(&self) -> Option<SyncTargetId> {
         self.subject
     }
 
@@ -104,16 +99,18 @@ impl<'a> Delta<'a> {
 
 fn rows_of<'a>(
     index: &'a Index,
-    subject: Option<Subject>,
+    subject: Option<SyncTargetId>,
     suspended: Option<PlacementId>,
     change: &'a Change,
 ) -> Box<dyn Iterator<Item = Row<'a>> + 'a> {
     match *change {
         Change::Member { group, sync_target, joined } => {
             let diff = if joined { 1 } else { -1 };
-            Box::new(pairs(index, group).into_iter().map(move |(placement, location)| {
-                row(index, subject, placement, location, sync_target, diff)
-            }))
+            Box::new(
+                pairs(index, group)
+                    .into_iter()
+                    .map(move |(placement, location)| row(index, subject, placement, location, sync_target, diff)),
+            )
         }
         Change::Renewed { group, sync_target } => {
             Box::new(pairs(index, group).into_iter().flat_map(move |(placement, location)| {
@@ -144,7 +141,7 @@ fn pairs(index: &Index, group: GroupId) -> Vec<(PlacementId, LocationId)> {
 
 fn row<'a>(
     index: &'a Index,
-    subject: Option<Subject>,
+    subject: Option<SyncTargetId>,
     placement: PlacementId,
     location: LocationId,
     sync_target: SyncTargetId,
@@ -153,7 +150,7 @@ fn row<'a>(
     let mut destination = index.destination(location, sync_target);
     // What goes has the UID that it had.
     if diff < 0
-        && subject == Some(Subject::SyncTarget(sync_target))
+        && subject == Some(sync_target)
         && let Some(uid) = index.old_uid()
     {
         destination.sync_target_uid = uid;

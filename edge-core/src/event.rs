@@ -144,10 +144,7 @@ impl LocationRecord {
             },
             (None, _) => Holds::Nothing,
         };
-        Self {
-            labels: Some(object.metadata.labels.into()),
-            holds: Invalid::from_errors(errors).map_or(Ok(holds), Err),
-        }
+        Self { labels: Some(object.metadata.labels.into()), holds: Invalid::from_errors(errors).map_or(Ok(holds), Err) }
     }
 }
 

@@ -43,7 +43,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use hashbrown::HashMap;
 
-use crate::delta::{Change, Delta, Subject};
+use crate::delta::{Change, Delta};
 use crate::event::Event;
 use crate::id::{ClusterId, GroupId, LocationId, PlacementId, SelectorId, SyncTargetId, Table};
 use crate::intern::Interner;
@@ -180,7 +180,7 @@ impl Index {
     pub fn apply(&mut self, event: &Event) -> Delta<'_> {
         self.begin();
         let subject = match event {
-            Event::SyncTarget(key, record) => self.apply_sync_target(key, record.as_ref()).map(Subject::SyncTarget),
+            Event::SyncTarget(key, record) => self.apply_sync_target(key, record.as_ref()),
             Event::Location(key, record) => {
                 self.apply_location(key, record.as_ref());
                 None

@@ -42,6 +42,7 @@ use indexmap::IndexSet;
 use crate::id::{LocationId, PlacementId, SliceId, Table};
 use crate::index::Index;
 use crate::object::ObjectKey;
+use crate::order::Position;
 use fence::Fence;
 use names::Names;
 
@@ -59,6 +60,9 @@ struct Slice {
     count: usize,
     /// The count has to be taken again.
     stale: bool,
+    /// Its neighbours in the order of fences: finding out that there is nothing to merge must not take a search.
+    before: Option<SliceId>,
+    after: Option<SliceId>,
 }
 
 /// Which slice the destinations of a pair lie in.
@@ -87,6 +91,10 @@ pub(crate) struct Slices {
     touched: IndexSet<SliceId, hashbrown::DefaultHashBuilder>,
     /// Active EdgePlacements without a layout.
     unsettled: BTreeSet<PlacementId>,
+    /// EdgePlacements, of whatever state, that came since the last settling: their names outrank those of further slices.
+    newcomers: BTreeSet<PlacementId>,
+    /// EdgePlacements that are not active: what they have published stays where it is.
+    suspended: BTreeSet<PlacementId>,
     /// EdgePlacements whose first slice has not the EdgePlacement's name, since a stranger has it.
     displaced: BTreeSet<PlacementId>,
 }
@@ -101,6 +109,8 @@ impl Slices {
             names: Names::default(),
             touched: IndexSet::default(),
             unsettled: BTreeSet::new(),
+            newcomers: BTreeSet::new(),
+            suspended: BTreeSet::new(),
             displaced: BTreeSet::new(),
         }
     }
@@ -114,6 +124,29 @@ impl Slices {
     fn place_of(&self, slice: SliceId) -> usize {
         let entry = &self.slices[slice];
         self.layout(entry.placement).partition_point(|&other| self.slices[other].fence < entry.fence)
+    }
+
+    /// Makes a slice without neighbours, and enters its name.
+    fn add(&mut self, index: &Index, placement: PlacementId, fence: Fence, attempt: u32) -> SliceId {
+        let slice = Slice { placement, fence, attempt, count: 0, stale: false, before: None, after: None };
+        let slice = self.slices.insert(slice);
+        self.name(index, slice);
+        slice
+    }
+
+    /// Makes `after` the neighbour after `before`.
+    fn link(&mut self, before: Option<SliceId>, after: Option<SliceId>) {
+        if let Some(slice) = before {
+            self.slices[slice].after = after;
+        }
+        if let Some(slice) = after {
+            self.slices[slice].before = before;
+        }
+    }
+
+    /// The fence that ends a slice; `None` for the last one.
+    fn upper(&self, slice: SliceId) -> Option<Position<'_>> {
+        self.slices[slice].after.map(|after| self.slices[after].fence.place())
     }
 
     /// How many slices an EdgePlacement has.

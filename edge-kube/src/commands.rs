@@ -135,6 +135,11 @@ fn list(keys: &[ObjectKey]) -> String {
     keys.iter().map(ObjectKey::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// `1 destination`, `2 destinations`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Parses the arguments, runs the command and tells the exit code.
 #[must_use]
 pub fn run() -> ExitCode {

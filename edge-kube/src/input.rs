@@ -39,6 +39,7 @@ use edge_core::event::Event;
 use edge_core::object::{Kind, ObjectKey, SinglePlacementSlice};
 
 pub use error::{InputError, InvalidObject, Place, Problem};
+pub(crate) use scalar::is_plain_string;
 
 use document::{Batch, Documents, Origin};
 use node::Malformed;
@@ -97,8 +98,25 @@ pub fn load(paths: &[PathBuf], options: &Options) -> Result<Loaded, InputError> 
             Err(problem) => problems.push(problem),
         }
     }
+    finish(all, &names, problems)
+}
+
+/// Reads the manifests of one text; `name` is what messages call it.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn parse(name: &str, bytes: Vec<u8>, options: &Options) -> Result<Loaded, InputError> {
+    let names = [Arc::from(name)];
+    match source::text(bytes) {
+        Ok(text) => finish(read(0, &names[0], &text, &options.default_cluster), &names, Vec::new()),
+        Err(malformed) => finish(Batch::default(), &names, vec![malformed.of(&names[0])]),
+    }
+}
+
+fn finish(mut all: Batch, names: &[Arc<str>], mut problems: Vec<Problem>) -> Result<Loaded, InputError> {
     problems.append(&mut all.problems);
-    find_duplicates(&mut all, &names, &mut problems);
+    find_duplicates(&mut all, names, &mut problems);
     InputError::from_problems(problems)?;
     Ok(loaded(all))
 }

@@ -191,7 +191,8 @@ impl Index {
 
     /// Whether both hold the same SyncTargets.
     pub(super) fn same_members(&self, a: Option<GroupId>, b: Option<GroupId>) -> bool {
-        let members = |group: Option<GroupId>| group.map(|group| self.members(group)).into_iter().flat_map(Leaves::iter);
+        let members =
+            |group: Option<GroupId>| group.map(|group| self.members(group)).into_iter().flat_map(Leaves::iter);
         a == b || members(a).eq(members(b))
     }
 

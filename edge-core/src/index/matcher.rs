@@ -264,7 +264,12 @@ fn trim<K: Eq + Hash + Copy, V>(lists: &mut HashMap<K, Vec<V>>, key: K) {
 impl<I: Id, T: Default> Matcher<I, T> {
     /// The entry for a selector of a scope; whether it is new. A new one has to be kept alive by its payload: whoever
     /// finds it unused calls [`Self::remove_selector`].
-    pub(super) fn selector(&mut self, selector: &Selector, scope: Scope, interner: &mut Interner) -> (SelectorId, bool) {
+    pub(super) fn selector(
+        &mut self,
+        selector: &Selector,
+        scope: Scope,
+        interner: &mut Interner,
+    ) -> (SelectorId, bool) {
         let rules = Rules::acquire(selector, interner);
         let hash = self.hasher.hash_one((scope, &rules));
         let found = self.ids.find(hash, |&id| self.selectors[id].scope == scope && self.selectors[id].rules == rules);

@@ -87,7 +87,10 @@ impl Index {
         (self.placements[id].state == PlacementState::Active).then(|| {
             self.placements[id].occupied.iter().flat_map(move |location| {
                 let group = self.group_of(id, location);
-                group.map(|group| self.members(group)).into_iter().flat_map(Leaves::iter)
+                group
+                    .map(|group| self.members(group))
+                    .into_iter()
+                    .flat_map(Leaves::iter)
                     .map(move |sync_target| self.destination(location, sync_target))
             })
         })

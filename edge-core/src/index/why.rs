@@ -7,7 +7,7 @@ use super::rules::{IdRule, Op, Rules};
 use super::{Index, LocationEntry, PlacementState};
 use crate::id::{LocationId, PlacementId, SelectorId, SyncTargetId};
 use crate::object::ObjectKey;
-use crate::selector::{Invalid, Requirement, Rule};
+use crate::selector::{Invalid, Labels, Requirement, Rule, Selector};
 
 /// The answer, level by level.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,20 @@ pub struct ClauseWhy {
     pub requirements: Vec<RequirementWhy>,
     /// Whether all of them hold.
     pub matches: bool,
+}
+
+impl ClauseWhy {
+    /// Evaluates a selector on labels, requirement by requirement. Of a selector that contradicts itself there are none.
+    #[must_use]
+    pub fn evaluate(selector: &Selector, labels: &Labels) -> Self {
+        let evaluate = |requirement: &Requirement| {
+            let value = labels.get(&requirement.key);
+            let holds = requirement.rule.holds(value);
+            RequirementWhy { requirement: requirement.clone(), value: value.map(String::from), holds }
+        };
+        let requirements = selector.requirements().iter().map(evaluate).collect();
+        Self { requirements, matches: selector.matches(labels) }
+    }
 }
 
 /// One requirement on one label.

@@ -118,10 +118,9 @@ pub(super) fn selector(selector: &LabelSelector, path: &str, errors: &mut Vec<Fi
             error(at("key"), reason);
         }
         match expression.operator.as_str() {
-            "In" | "NotIn" if expression.values.is_empty() => error(
-                at("values"),
-                "Required value: must be specified when `operator` is 'In' or 'NotIn'".to_string(),
-            ),
+            "In" | "NotIn" if expression.values.is_empty() => {
+                error(at("values"), "Required value: must be specified when `operator` is 'In' or 'NotIn'".to_string())
+            }
             "Exists" | "DoesNotExist" if !expression.values.is_empty() => error(
                 at("values"),
                 "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'".to_string(),

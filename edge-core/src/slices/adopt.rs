@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::content::is_current;
 use super::fence::{FENCE_ANNOTATION, Fence};
-use super::{Published, Slice, Slices, slice_key};
+use super::{Published, Slices, slice_key};
 use crate::id::{PlacementId, SliceId};
 use crate::index::Index;
 use crate::object::ObjectKey;
@@ -19,14 +19,17 @@ impl Slices {
 
     /// Lays out new EdgePlacements, gives way to names of others, splits and merges.
     pub(crate) fn settle(&mut self, index: &Index, published: &Published) {
-        let unsettled = self.unsettled(index);
-        self.unsettled.clear();
         // A first name outranks further ones.
-        for (key, _) in &unsettled {
-            if let Some(slice) = self.named(index, key) {
+        let mut newcomers: Vec<ObjectKey> = self.newcomers.iter().map(|&id| index.placement_key(id)).collect();
+        newcomers.sort_unstable();
+        self.newcomers.clear();
+        for key in newcomers {
+            if let Some(slice) = self.named(index, &key) {
                 self.rename(index, published, slice);
             }
         }
+        let unsettled = self.unsettled(index);
+        self.unsettled.clear();
         for (key, id) in &unsettled {
             self.lay_out(index, published, key, *id);
         }
@@ -36,12 +39,19 @@ impl Slices {
         self.touched.clear();
     }
 
-    /// Slices whose name a stranger has taken get their next one.
+    /// Slices whose name a stranger has taken get their next one; so do those whose name a published slice has that stays
+    /// where it is.
     fn give_way(&mut self, index: &Index, published: &Published) {
-        for key in published.foreign() {
-            let first = index.find_placement(key).and_then(|placement| self.layout(placement).first().copied());
+        let suspended = self.suspended.iter().map(|&placement| index.placement_key(placement));
+        let stay = suspended.flat_map(|placement| {
+            let slices = published.slices_of(&placement).map(|(name, _)| name);
+            slices.map(|name| ObjectKey::new(placement.cluster.as_str(), name)).collect::<Vec<_>>()
+        });
+        let taken: Vec<ObjectKey> = published.foreign().cloned().chain(stay).collect();
+        for key in taken {
+            let first = index.find_placement(&key).and_then(|placement| self.layout(placement).first().copied());
             let first = first.filter(|&slice| self.slices[slice].attempt == 0);
-            if let Some(slice) = first.or_else(|| self.named(index, key)) {
+            if let Some(slice) = first.or_else(|| self.named(index, &key)) {
                 self.rename(index, published, slice);
             }
         }
@@ -62,22 +72,19 @@ impl Slices {
     }
 
     fn lay_out(&mut self, index: &Index, published: &Published, key: &ObjectKey, placement: PlacementId) {
-        let layout: Vec<SliceId> = self
-            .ranges(index, published, key, placement)
-            .into_iter()
-            .map(|(fence, attempt)| {
-                let stale = false;
-                let slice = self.slices.insert(Slice { placement, fence, attempt, count: 0, stale });
-                self.name(index, slice);
-                slice
-            })
-            .collect();
+        let mut layout: Vec<SliceId> = Vec::new();
+        for (fence, attempt) in self.ranges(index, published, key, placement) {
+            let slice = self.add(index, placement, fence, attempt);
+            self.link(layout.last().copied(), Some(slice));
+            layout.push(slice);
+        }
         if self.slices[layout[0]].attempt > 0 {
             self.displaced.insert(placement);
         }
-        let last = layout.len() - 1;
         self.layouts.insert(placement, layout.clone());
-        self.refill(index, placement, 0..=last);
+        for &slice in &layout {
+            self.refill(index, slice);
+        }
         // Only what is written anyway is considered for merging; what is too full cannot stay.
         for slice in layout {
             if self.slices[slice].count > self.max || !is_current(self, index, published, slice) {
@@ -90,7 +97,13 @@ impl Slices {
     ///
     /// A slice has a range if its annotation reproduces its name. Of two that claim one fence, the lower attempt has it.
     /// The rest are extras: they are deleted after all others have what they should.
-    fn ranges(&self, index: &Index, published: &Published, key: &ObjectKey, placement: PlacementId) -> Vec<(Fence, u32)> {
+    fn ranges(
+        &self,
+        index: &Index,
+        published: &Published,
+        key: &ObjectKey,
+        placement: PlacementId,
+    ) -> Vec<(Fence, u32)> {
         let first = Fence::first();
         let mut ranges: Vec<(Fence, u32)> = Vec::new();
         for (name, slice) in published.slices_of(key) {
@@ -106,7 +119,7 @@ impl Slices {
         }
         if self.is_free(index, published, placement, key) {
             ranges.push((first, 0));
-        } else {
+        } else if !ranges.iter().any(|(fence, _)| fence.is_first()) {
             ranges.push((first.clone(), self.free_attempt(index, published, placement, &first, 1)));
         }
         ranges.sort_unstable();

@@ -10,7 +10,9 @@ use super::name::{SOURCE_PLACEMENT, label_value};
 use super::published::{Published, is_placement};
 use crate::id::{PlacementId, SliceId};
 use crate::index::{DestinationRef, Index};
-use crate::object::{CLUSTER_ANNOTATION, Destination, Kind, ObjectKey, ObjectMeta, OwnerReference, SinglePlacementSlice};
+use crate::object::{
+    CLUSTER_ANNOTATION, Destination, Kind, ObjectKey, ObjectMeta, OwnerReference, SinglePlacementSlice,
+};
 
 /// A destination's identity: its cluster, Location and SyncTarget. A new UID is the same destination.
 pub(super) type DestinationKey<'a> = (&'a str, &'a str, &'a str);
@@ -64,7 +66,8 @@ impl Slices {
             metadata.annotations.insert(FENCE_ANNOTATION.into(), entry.fence.annotation(entry.attempt));
         }
         let current = published.is_some_and(|have| {
-            have.metadata == metadata && have.destinations.iter().map(DestinationRef::from).eq(destinations.iter().copied())
+            have.metadata == metadata
+                && have.destinations.iter().map(DestinationRef::from).eq(destinations.iter().copied())
         });
         (!current).then(|| {
             let destinations = destinations.into_iter().map(Destination::from).collect();
@@ -136,7 +139,5 @@ pub(super) fn is_current(slices: &Slices, index: &Index, published: &Published, 
     let placement = index.placement_key(slices.slices[slice].placement);
     let object = published.get(&key).filter(|_| published.placement(&key) == Some(placement));
     // A published UID is looked for only where the SyncTarget's is unknown; an unchanged slice has it itself.
-    object.is_some_and(|object| {
-        slices.desired(index, slice, Some(object), &published_uids(index, [object])).is_none()
-    })
+    object.is_some_and(|object| slices.desired(index, slice, Some(object), &published_uids(index, [object])).is_none())
 }

@@ -16,9 +16,9 @@ impl Slices {
                 Change::Member { group, sync_target, joined } => {
                     let emptied = index.members(group).is_empty();
                     index.visit_pairs(group, |placement, location, at| {
-                        let Some(slice) = self.slice_of(index, placement, location, at, || {
-                            index.position_of(location, sync_target)
-                        }) else {
+                        let Some(slice) =
+                            self.slice_of(index, placement, location, at, || index.position_of(location, sync_target))
+                        else {
                             return;
                         };
                         let count = &mut self.slices[slice].count;
@@ -46,9 +46,19 @@ impl Slices {
     fn follow_placement(&mut self, index: &Index, placement: PlacementId, change: PlacementChange) {
         match change {
             PlacementChange::Added | PlacementChange::Resumed => {
+                if change == PlacementChange::Added {
+                    self.newcomers.insert(placement);
+                }
+                self.suspended.remove(&placement);
                 self.unsettled.insert(placement);
             }
             PlacementChange::Removed | PlacementChange::Suspended => {
+                if change == PlacementChange::Removed {
+                    self.newcomers.remove(&placement);
+                    self.suspended.remove(&placement);
+                } else {
+                    self.suspended.insert(placement);
+                }
                 self.unsettled.remove(&placement);
                 self.displaced.remove(&placement);
                 for slice in self.layouts.remove(&placement).unwrap_or_default() {
@@ -63,7 +73,14 @@ impl Slices {
         }
     }
 
-    fn follow_pair(&mut self, index: &Index, placement: PlacementId, location: LocationId, at: usize, change: PairChange) {
+    fn follow_pair(
+        &mut self,
+        index: &Index,
+        placement: PlacementId,
+        location: LocationId,
+        at: usize,
+        change: PairChange,
+    ) {
         let len = |group: Option<GroupId>| group.map_or(0, |group| index.members(group).len());
         let (old, new) = match change {
             PairChange::Added { new } => {
@@ -127,21 +144,19 @@ impl Slices {
 
     fn find_slot(&self, index: &Index, placement: PlacementId, location: LocationId) -> Slot {
         let slice = self.find(placement, index.position(location));
-        let next = self.layout(placement).get(self.place_of(slice) + 1);
-        let cut = next.is_some_and(|&next| index.cmp_run(location, self.slices[next].fence.place()).is_eq());
+        let cut = self.upper(slice).is_some_and(|upper| index.cmp_run(location, upper).is_eq());
         if cut { Slot::Spans } else { Slot::In(slice) }
     }
 
     /// All slices that a Location's run reaches into have to be counted again.
     fn recount_run(&mut self, index: &Index, placement: PlacementId, location: LocationId) {
-        let first = self.place_of(self.find(placement, index.position(location)));
-        let layout = self.layout(placement);
-        let inside = |slice: &&SliceId| index.cmp_run(location, self.slices[**slice].fence.place()).is_eq();
-        let run = 1 + layout[first + 1..].iter().take_while(inside).count();
-        let slices: Vec<SliceId> = layout[first..first + run].to_vec();
-        for slice in slices {
+        let mut next = Some(self.find(placement, index.position(location)));
+        while let Some(slice) = next {
             self.slices[slice].stale = true;
             self.touched.insert(slice);
+            next = self.slices[slice]
+                .after
+                .filter(|_| self.upper(slice).is_some_and(|upper| index.cmp_run(location, upper).is_eq()));
         }
     }
 

@@ -116,7 +116,13 @@ impl Slices {
     }
 
     /// The slices of an EdgePlacement as they should be, by name.
-    pub(crate) fn resolve(&self, index: &Index, published: &Published, key: ObjectKey, id: PlacementId) -> Vec<SinglePlacementSlice> {
+    pub(crate) fn resolve(
+        &self,
+        index: &Index,
+        published: &Published,
+        key: ObjectKey,
+        id: PlacementId,
+    ) -> Vec<SinglePlacementSlice> {
         let Target { before, after, .. } = self.target(index, published, key, id);
         after
             .into_iter()

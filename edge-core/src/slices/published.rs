@@ -74,10 +74,12 @@ impl Published {
     /// The slices that belong to an EdgePlacement, by name.
     pub fn slices_of(&self, placement: &ObjectKey) -> impl Iterator<Item = (&str, &SinglePlacementSlice)> + use<'_> {
         let names = self.owned.get_key_value(placement);
-        names.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key, name))).filter_map(|(key, name)| {
-            let slice = self.slices.get(&ObjectKey::new(key.cluster.as_str(), name.as_str()))?;
-            Some((name.as_str(), slice))
-        })
+        names.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key, name))).filter_map(
+            |(key, name)| {
+                let slice = self.slices.get(&ObjectKey::new(key.cluster.as_str(), name.as_str()))?;
+                Some((name.as_str(), slice))
+            },
+        )
     }
 
     /// The EdgePlacements that slices belong to, whether they exist or not.

@@ -31,7 +31,9 @@ pub(super) fn sequence(target: Target<'_>, max: usize) -> Vec<Write> {
     for (name, slice) in before.iter().filter(|(name, _)| !after.contains_key(**name)) {
         writes.push(Write::delete(key(name), slice));
     }
-    writes.extend(helpers.iter().map(|helper: &ObjectKey| Write::delete(helper.clone(), &SinglePlacementSlice::default())));
+    writes.extend(
+        helpers.iter().map(|helper: &ObjectKey| Write::delete(helper.clone(), &SinglePlacementSlice::default())),
+    );
     writes
 }
 
@@ -44,10 +46,7 @@ struct Presence<'a> {
 
 impl<'a> Presence<'a> {
     /// What unchanged slices hold needs no counting: nothing takes it away.
-    fn new(
-        before: &BTreeMap<&str, &SinglePlacementSlice>,
-        changed: &BTreeMap<&str, &'a SinglePlacementSlice>,
-    ) -> Self {
+    fn new(before: &BTreeMap<&str, &SinglePlacementSlice>, changed: &BTreeMap<&str, &'a SinglePlacementSlice>) -> Self {
         let mut presence = Self { ids: HashMap::new(), wanted: Vec::new(), slices: Vec::new() };
         for destination in changed.values().flat_map(|slice| &slice.destinations) {
             let next = presence.wanted.len();
@@ -68,7 +67,11 @@ impl<'a> Presence<'a> {
 
     /// The wanted destinations that a slice has, as numbers.
     fn wanted_of(&self, slice: &SinglePlacementSlice) -> BTreeSet<usize> {
-        slice.destinations.iter().filter_map(|destination| self.ids.get(&destination_key(destination)).copied()).collect()
+        slice
+            .destinations
+            .iter()
+            .filter_map(|destination| self.ids.get(&destination_key(destination)).copied())
+            .collect()
     }
 
     fn gain(&mut self, destinations: &BTreeSet<usize>) {
@@ -170,12 +173,7 @@ fn pick<'a>(pending: &BTreeMap<&'a str, Pending<'a>>, presence: &Presence<'_>, m
     gains.min_by_key(|(_, slice)| !fits(slice)).or_else(|| pending.iter().next()).map(|(&name, _)| name)
 }
 
-fn replacement(
-    placement: &ObjectKey,
-    name: &str,
-    slice: &Pending<'_>,
-    mut object: SinglePlacementSlice,
-) -> Write {
+fn replacement(placement: &ObjectKey, name: &str, slice: &Pending<'_>, mut object: SinglePlacementSlice) -> Write {
     if slice.rewritten {
         object.metadata.resource_version.clear();
     }

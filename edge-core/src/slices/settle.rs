@@ -7,12 +7,12 @@
 //! than half full, and that D destinations take at most 4·D/N + 1 slices.
 
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 use super::fence::Fence;
 use super::{Published, Slice, Slices, Slot};
 use crate::id::{LocationId, PlacementId, SliceId};
 use crate::index::Index;
+use crate::order::Position;
 
 /// A Location's destinations within a slice: how many, after how many others of the Location.
 #[derive(Debug, Clone, Copy)]
@@ -31,82 +31,84 @@ impl Slices {
             if !self.touched.contains(&slice) {
                 continue;
             }
-            let placement = self.slices[slice].placement;
-            let at = self.place_of(slice);
-            if self.slices[slice].stale {
-                self.refill(index, placement, at..=at);
-            }
+            self.recount(index, slice);
             if self.slices[slice].count > self.max {
                 queue.extend(self.split(index, published, slice));
-            } else if let Some(lower) = self.merge_candidate(index, placement, at) {
-                queue.push(self.merge(index, placement, lower));
+            } else if let Some(lower) = self.merge_candidate(index, slice) {
+                self.merge(index, lower);
+                queue.push(lower);
             }
         }
     }
 
-    /// The lower of two neighbours that should be one, of which one stands at `at`.
-    fn merge_candidate(&mut self, index: &Index, placement: PlacementId, at: usize) -> Option<usize> {
-        let pairs = [at.checked_sub(1), (at + 1 < self.layout(placement).len()).then_some(at)];
-        let mut best: Option<(usize, usize)> = None;
-        for lower in pairs.into_iter().flatten() {
-            for neighbour in lower..=lower + 1 {
-                if self.slices[self.layout(placement)[neighbour]].stale {
-                    self.refill(index, placement, neighbour..=neighbour);
-                }
-            }
-            let [a, b] = [lower, lower + 1].map(|at| self.slices[self.layout(placement)[at]].count);
+    fn recount(&mut self, index: &Index, slice: SliceId) {
+        if self.slices[slice].stale {
+            self.refill(index, slice);
+        }
+    }
+
+    /// The lower of two neighbours that should be one; `slice` is one of them.
+    fn merge_candidate(&mut self, index: &Index, slice: SliceId) -> Option<SliceId> {
+        let Slice { before, after, .. } = self.slices[slice];
+        let mut best: Option<(usize, SliceId)> = None;
+        for (lower, upper) in [(before, Some(slice)), (Some(slice), after)] {
+            let (Some(lower), Some(upper)) = (lower, upper) else { continue };
+            self.recount(index, lower);
+            self.recount(index, upper);
+            let (a, b) = (self.slices[lower].count, self.slices[upper].count);
             let small = 4 * a < self.max || 4 * b < self.max;
             let together = a + b;
             // The upper one of two is never the first, so if it is empty it goes in any case.
-            if (b == 0 || (small && 4 * together <= 3 * self.max)) && best.is_none_or(|(sum, _)| together < sum) {
+            let join = b == 0 || (small && 4 * together <= 3 * self.max);
+            if join && best.is_none_or(|(least, _)| together < least) {
                 best = Some((together, lower));
             }
         }
-        let (_, lower) = best?;
-        // An empty slice that joins a full one leaves it as it is, unless that is too full itself: then it is split first.
-        (self.slices[self.layout(placement)[lower]].count <= self.max).then_some(lower)
+        best.map(|(_, lower)| lower)
     }
 
     /// The slice after `lower` joins it.
-    fn merge(&mut self, index: &Index, placement: PlacementId, lower: usize) -> SliceId {
-        let Some(layout) = self.layouts.get_mut(&placement) else { unreachable!("only laid out slices merge") };
-        let kept = layout[lower];
-        let gone = layout.remove(lower + 1);
+    fn merge(&mut self, index: &Index, lower: SliceId) {
+        let Some(gone) = self.slices[lower].after else { return };
+        let at = self.place_of(gone);
+        let Slice { placement, after, .. } = self.slices[gone];
+        if let Some(layout) = self.layouts.get_mut(&placement) {
+            layout.remove(at);
+        }
+        self.link(Some(lower), after);
         self.drop_slice(index, gone);
-        self.refill(index, placement, lower..=lower);
-        self.touched.insert(kept);
-        kept
+        self.refill(index, lower);
+        self.touched.insert(lower);
     }
 
     /// Cuts a slice that is too full; returns all of its parts.
     fn split(&mut self, index: &Index, published: &Published, slice: SliceId) -> Vec<SliceId> {
-        let placement = self.slices[slice].placement;
+        let Slice { placement, after, .. } = self.slices[slice];
         let at = self.place_of(slice);
         let segments = self.segments(index, slice);
-        let fences: Vec<Fence> =
-            cuts(&segments, self.max).into_iter().map(|rank| fence_at(index, placement, &segments, rank)).collect();
-        let mut parts = Vec::with_capacity(fences.len() + 1);
-        parts.push(slice);
+        let fences = cuts(&segments, self.max).into_iter().map(|rank| fence_at(index, placement, &segments, rank));
+        let mut parts = alloc::vec![slice];
         for fence in fences {
             let attempt = self.free_attempt(index, published, placement, &fence, 0);
-            let part = self.slices.insert(Slice { placement, fence, attempt, count: 0, stale: false });
-            self.name(index, part);
+            let part = self.add(index, placement, fence, attempt);
+            self.link(parts.last().copied(), Some(part));
             parts.push(part);
         }
+        self.link(parts.last().copied(), after);
         if let Some(layout) = self.layouts.get_mut(&placement) {
             layout.splice(at + 1..at + 1, parts[1..].iter().copied());
         }
-        self.refill(index, placement, at..=at + parts.len() - 1);
-        self.touched.extend(parts.iter().copied());
+        for &part in &parts {
+            self.refill(index, part);
+            self.touched.insert(part);
+        }
         parts
     }
 
     /// What a slice holds, in order.
     pub(super) fn segments(&self, index: &Index, slice: SliceId) -> Vec<Segment> {
         let entry = &self.slices[slice];
-        let lower = entry.fence.place();
-        let layout = self.layout(entry.placement);
-        let upper = layout.get(self.place_of(slice) + 1).map(|&next| self.slices[next].fence.place());
+        let (lower, upper) = (entry.fence.place(), self.upper(slice));
         let occupied = &index.placements[entry.placement].occupied;
         let mut segments = Vec::new();
         for location in occupied.iter_from(|have| index.cmp_run(have, lower)) {
@@ -114,7 +116,7 @@ impl Slices {
             if upper.is_some_and(|upper| upper <= index.position(location)) {
                 break;
             }
-            let rank = |place: crate::order::Position<'_>, otherwise: usize| {
+            let rank = |place: Position<'_>, otherwise: usize| {
                 if index.cmp_run(location, place).is_eq() { index.rank(group, place.sync_target) } else { otherwise }
             };
             let skip = rank(lower, 0);
@@ -126,23 +128,21 @@ impl Slices {
         segments
     }
 
-    /// Takes the counts of slices anew, and the slots of all Locations that reach into them.
-    pub(super) fn refill(&mut self, index: &Index, placement: PlacementId, slices: RangeInclusive<usize>) {
-        for at in slices {
-            let slice = self.layout(placement)[at];
-            let segments = self.segments(index, slice);
-            self.slices[slice].count = segments.iter().map(|segment| segment.len).sum();
-            self.slices[slice].stale = false;
-            let lower = self.slices[slice].fence.clone();
-            let next = self.layout(placement).get(at + 1).map(|&next| self.slices[next].fence.clone());
-            for segment in segments {
-                let cut = |fence: &Fence| index.cmp_run(segment.location, fence.place()).is_eq();
-                let begins_inside = cut(&lower) && !lower.place().sync_target.name().is_empty();
-                let spans = begins_inside || next.as_ref().is_some_and(cut);
-                let slot = if spans { Slot::Spans } else { Slot::In(slice) };
-                if let Ok(pair) = index.locations[segment.location].pairs.binary_search(&placement) {
-                    self.set_slot(segment.location, pair, slot);
-                }
+    /// Takes the count of a slice anew, and the slots of all Locations that reach into it.
+    pub(super) fn refill(&mut self, index: &Index, slice: SliceId) {
+        let placement = self.slices[slice].placement;
+        let segments = self.segments(index, slice);
+        self.slices[slice].count = segments.iter().map(|segment| segment.len).sum();
+        self.slices[slice].stale = false;
+        for segment in segments {
+            let location = segment.location;
+            let cut = |place: Position<'_>| index.cmp_run(location, place).is_eq();
+            let lower = self.slices[slice].fence.place();
+            let begins_inside = cut(lower) && !lower.sync_target.name().is_empty();
+            let spans = begins_inside || self.upper(slice).is_some_and(cut);
+            let slot = if spans { Slot::Spans } else { Slot::In(slice) };
+            if let Ok(pair) = index.locations[location].pairs.binary_search(&placement) {
+                self.set_slot(location, pair, slot);
             }
         }
     }
@@ -237,8 +237,7 @@ mod tests {
         for max in 1..=12 {
             for total in max + 1..=60 {
                 for step in 1..=13 {
-                    let lens: Vec<usize> =
-                        (0..total.div_ceil(step)).map(|i| step.min(total - i * step)).collect();
+                    let lens: Vec<usize> = (0..total.div_ceil(step)).map(|i| step.min(total - i * step)).collect();
                     let mut cuts = cuts(&segments(&lens), max);
                     cuts.push(total);
                     let mut from = 0;

@@ -9,26 +9,38 @@ impl Slices {
         let mut further = 0;
         for id in index.placements.ids() {
             let active = index.placements[id].state == PlacementState::Active;
+            assert_ne!(self.suspended.contains(&id), active, "those that are not active are listed");
             let layout = self.layout(id);
             assert_eq!(!layout.is_empty(), active, "active EdgePlacements have a layout");
             let Some(&first) = layout.first() else { continue };
             assert!(self.slices[first].fence.is_first(), "the first slice starts before everything");
-            assert_eq!(self.displaced.contains(&id), self.slices[first].attempt > 0, "displaced first slices are listed");
+            assert_eq!(
+                self.displaced.contains(&id),
+                self.slices[first].attempt > 0,
+                "displaced first slices are listed"
+            );
             assert!(layout.is_sorted_by(|&a, &b| self.slices[a].fence < self.slices[b].fence), "fences ascend");
-            for &slice in layout {
+            for (at, &slice) in layout.iter().enumerate() {
                 let entry = &self.slices[slice];
+                assert_eq!(entry.before, at.checked_sub(1).map(|at| layout[at]), "neighbour before");
+                assert_eq!(entry.after, layout.get(at + 1).copied(), "neighbour after");
                 assert_eq!(entry.placement, id);
                 assert!(!entry.stale, "counts are taken");
                 assert!(entry.count <= self.max, "no slice is too full");
                 assert!(entry.count > 0 || slice == first || !self.touched.contains(&slice), "no empty further slice");
-                assert_eq!(entry.count, self.segments(index, slice).iter().map(|segment| segment.len).sum::<usize>(), "count");
+                assert_eq!(
+                    entry.count,
+                    self.segments(index, slice).iter().map(|segment| segment.len).sum::<usize>(),
+                    "count"
+                );
                 if !(entry.fence.is_first() && entry.attempt == 0) {
                     further += 1;
                     assert_eq!(self.named(index, &self.key(index, slice)), Some(slice), "names are entered");
                 }
             }
             let total: usize = layout.iter().map(|&slice| self.slices[slice].count).sum();
-            let expected: usize = index.placements[id].occupied.iter().map(|location| index.pair_len(id, location)).sum();
+            let expected: usize =
+                index.placements[id].occupied.iter().map(|location| index.pair_len(id, location)).sum();
             assert_eq!(total, expected, "every destination is in one slice");
         }
         assert_eq!(self.slices.len(), self.layouts.values().map(alloc::vec::Vec::len).sum::<usize>());

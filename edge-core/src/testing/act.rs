@@ -30,25 +30,65 @@ pub enum Mark {
 #[derive(Debug, Clone)]
 pub enum Act {
     /// A slice loses destinations, gets those of another one, and one that does not exist.
-    Edit { /** Slice. */ nth: u8, /** How many it keeps. */ keep: u8, /** Whose it gets. */ from: u8 },
+    Edit {
+        /** Slice. */
+        nth: u8,
+        /** How many it keeps. */
+        keep: u8,
+        /** Whose it gets. */
+        from: u8,
+    },
     /// A slice loses a mark.
-    Strip { /** Slice. */ nth: u8, /** Which. */ mark: Mark },
+    Strip {
+        /** Slice. */
+        nth: u8,
+        /** Which. */
+        mark: Mark,
+    },
     /// A slice gets a label, an annotation, a finalizer and an owner of strangers.
-    Decorate { /** Slice. */ nth: u8 },
+    Decorate {
+        /** Slice. */
+        nth: u8,
+    },
     /// A slice goes.
-    Delete { /** Slice. */ nth: u8 },
+    Delete {
+        /** Slice. */
+        nth: u8,
+    },
     /// Something that is not ours takes a name that was once in use, or that an EdgePlacement has.
-    Squat { /** Name. */ nth: u8 },
+    Squat {
+        /** Name. */
+        nth: u8,
+    },
     /// What is not ours goes.
-    Release { /** Object. */ nth: u8 },
+    Release {
+        /** Object. */
+        nth: u8,
+    },
     /// A slice is copied to a name that was once in use.
-    Copy { /** Slice. */ nth: u8, /** Name. */ to: u8 },
+    Copy {
+        /** Slice. */
+        nth: u8,
+        /** Name. */
+        to: u8,
+    },
     /// A slice appears for an EdgePlacement, which may not even exist.
-    Forge { /** Its EdgePlacement. */ placement: ObjectKey, /** Whose destinations it has. */ from: u8 },
+    Forge {
+        /** Its EdgePlacement. */
+        placement: ObjectKey,
+        /** Whose destinations it has. */
+        from: u8,
+    },
     /// A slice cannot be read any more.
-    Garble { /** Slice. */ nth: u8 },
+    Garble {
+        /** Slice. */
+        nth: u8,
+    },
     /// A slice can be read again.
-    Repair { /** Slice. */ nth: u8 },
+    Repair {
+        /** Slice. */
+        nth: u8,
+    },
 }
 
 impl Act {
@@ -77,7 +117,11 @@ impl Act {
                 let (Some(mut edited), Some(from)) = (slice(server, *nth), slice(server, *from)) else { return };
                 edited.destinations.truncate(usize::from(*keep) % (edited.destinations.len() + 1));
                 edited.destinations.extend(from.destinations);
-                edited.destinations.push(Destination { cluster: "k1".into(), location_name: "nowhere".into(), ..Destination::default() });
+                edited.destinations.push(Destination {
+                    cluster: "k1".into(),
+                    location_name: "nowhere".into(),
+                    ..Destination::default()
+                });
                 edited.destinations.reverse();
                 server.put(edited);
             }
@@ -93,7 +137,11 @@ impl Act {
                 metadata.annotations.insert(STRANGER.into(), "x".into());
                 metadata.finalizers = [STRANGER.into()].into();
                 if !metadata.owner_references.iter().any(|owner| owner.kind == "Stranger") {
-                    let owner = OwnerReference { api_version: "example.com/v1".into(), kind: "Stranger".into(), ..Default::default() };
+                    let owner = OwnerReference {
+                        api_version: "example.com/v1".into(),
+                        kind: "Stranger".into(),
+                        ..Default::default()
+                    };
                     metadata.owner_references.insert(usize::from(*nth) % (metadata.owner_references.len() + 1), owner);
                 }
                 server.put(slice);
@@ -115,7 +163,9 @@ impl Act {
                 }
             }
             Self::Copy { nth, to } => {
-                let (Some(mut slice), Some(to)) = (slice(server, *nth), nth_of(server.free_names(), *to)) else { return };
+                let (Some(mut slice), Some(to)) = (slice(server, *nth), nth_of(server.free_names(), *to)) else {
+                    return;
+                };
                 slice.metadata.name.clone_from(&to.name);
                 slice.metadata.annotations.extend(mk_slice(&to).metadata.annotations);
                 server.put(slice);
@@ -128,7 +178,13 @@ impl Act {
                 let mut forged = mk_slice(&key);
                 forged.destinations = slice(server, *from).map(|slice| slice.destinations).unwrap_or_default();
                 let (api_version, kind) = ("edge.kcp.io/v1alpha1".into(), "EdgePlacement".into());
-                let owner = OwnerReference { api_version, kind, name: placement.name.clone(), uid: "?".into(), ..Default::default() };
+                let owner = OwnerReference {
+                    api_version,
+                    kind,
+                    name: placement.name.clone(),
+                    uid: "?".into(),
+                    ..Default::default()
+                };
                 forged.metadata.owner_references.push(owner);
                 server.put(forged);
             }

@@ -37,7 +37,15 @@ impl<'a> Bytes<'a> {
     /// The place of a choice whose weight is given; the weights add up to at most 256.
     pub fn weighted(&mut self, weights: &[usize]) -> usize {
         let mut at = self.below(weights.iter().sum());
-        weights.iter().position(|&weight| at < weight || { at -= weight; false }).unwrap_or(0)
+        weights
+            .iter()
+            .position(|&weight| {
+                at < weight || {
+                    at -= weight;
+                    false
+                }
+            })
+            .unwrap_or(0)
     }
 
     /// True in so many of a hundred cases.

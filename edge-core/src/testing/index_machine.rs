@@ -206,13 +206,18 @@ impl IndexMachine {
     fn check_rows(&self, before: &Rows, after: &Rows, rows: &[OwnedRow]) {
         for (key, _) in self.oracle.placements() {
             let rows = self.index.destinations(key).map(|rows| rows.map(Destination::from).collect::<Vec<_>>());
-            assert_eq!(rows.as_ref().map(|rows| rows.iter().cloned().collect()), after.get(key).cloned(), "destinations of {key}");
+            assert_eq!(
+                rows.as_ref().map(|rows| rows.iter().cloned().collect()),
+                after.get(key).cloned(),
+                "destinations of {key}"
+            );
             assert_eq!(rows.map(|rows| rows.len()), after.get(key).map(BTreeSet::len), "no destination twice");
         }
         let mut rows = rows.to_vec();
         consolidate(&mut rows);
         // One whose destinations stay as published has no rows; one that is gone loses its own.
-        let suspended = |key: &&ObjectKey| !after.contains_key(*key) && self.oracle.placements().any(|(have, _)| have == *key);
+        let suspended =
+            |key: &&ObjectKey| !after.contains_key(*key) && self.oracle.placements().any(|(have, _)| have == *key);
         let mut concerned: BTreeSet<ObjectKey> = before.keys().filter(|key| !suspended(key)).cloned().collect();
         concerned.extend(after.keys().cloned());
         assert_eq!(rows, difference(before, after, &concerned), "rows of the delta");
@@ -240,7 +245,12 @@ impl IndexMachine {
                 assert!(labels.is_none() || selected.as_ref().unwrap().contains(&name), "{key} selects {name}");
             }
             for location in selected.into_iter().flatten() {
-                let found = self.index.locations(key).unwrap().iter().any(|l| (l.cluster, l.name) == (&*location.cluster, &*location.name));
+                let found = self
+                    .index
+                    .locations(key)
+                    .unwrap()
+                    .iter()
+                    .any(|l| (l.cluster, l.name) == (&*location.cluster, &*location.name));
                 assert!(found, "{key} selects {location}");
             }
         }
@@ -267,7 +277,8 @@ impl IndexMachine {
                         sync_target_uid: record.uid.clone(),
                     };
                     let rows = known.get(placement);
-                    let expected = rows.is_some_and(|rows| rows.contains(&destination)) && location.cluster == sync_target.cluster;
+                    let expected =
+                        rows.is_some_and(|rows| rows.contains(&destination)) && location.cluster == sync_target.cluster;
                     let why = self.index.why(placement, location, sync_target).unwrap();
                     assert_eq!(why.is_destination, expected, "{placement} {location} {sync_target}");
                     assert_eq!(why.placement == PlacementWhy::Active, rows.is_some());

@@ -12,8 +12,8 @@ use super::act::Act;
 use super::bytes::Bytes;
 use crate::event::{Event, Undecodable};
 use crate::object::{
-    EdgePlacement, EdgePlacementSpec, LabelSelector, LabelSelectorRequirement, Location, LocationSpec, ObjectKey, ObjectMeta,
-    ResourceRef, SyncTarget,
+    EdgePlacement, EdgePlacementSpec, LabelSelector, LabelSelectorRequirement, Location, LocationSpec, ObjectKey,
+    ObjectMeta, ResourceRef, SyncTarget,
 };
 use crate::selector::Invalid;
 
@@ -49,6 +49,15 @@ impl fmt::Debug for Tags {
     }
 }
 
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "start:")?;
+        self.start.iter().try_for_each(|change| writeln!(f, "  {change:?}"))?;
+        writeln!(f, "ops:")?;
+        self.ops.iter().try_for_each(|op| writeln!(f, "  {op:?}"))
+    }
+}
+
 /// What a Location asks of SyncTargets.
 #[derive(Debug, Clone)]
 pub enum Instances {
@@ -64,28 +73,70 @@ pub enum Instances {
 #[derive(Debug, Clone)]
 pub enum Change {
     /// The SyncTarget exists so.
-    PutSyncTarget { /** Identity. */ key: ObjectKey, /** Incarnation. */ uid: u8, /** Labels. */ labels: Tags },
+    PutSyncTarget {
+        /** Identity. */
+        key: ObjectKey,
+        /** Incarnation. */
+        uid: u8,
+        /** Labels. */
+        labels: Tags,
+    },
     /// The SyncTarget exists, and its labels cannot be read.
-    GarbleSyncTarget { /** Identity. */ key: ObjectKey, /** Incarnation. */ uid: u8 },
+    GarbleSyncTarget {
+        /** Identity. */
+        key: ObjectKey,
+        /** Incarnation. */
+        uid: u8,
+    },
     /// The SyncTarget is gone.
-    DropSyncTarget { /** Identity. */ key: ObjectKey },
+    DropSyncTarget {
+        /** Identity. */
+        key: ObjectKey,
+    },
     /// The Location exists so.
-    PutLocation { /** Identity. */ key: ObjectKey, /** Labels. */ labels: Tags, /** What it holds. */ instances: Instances },
+    PutLocation {
+        /** Identity. */
+        key: ObjectKey,
+        /** Labels. */
+        labels: Tags,
+        /** What it holds. */
+        instances: Instances,
+    },
     /// The Location exists and cannot be decoded.
-    GarbleLocation { /** Identity. */ key: ObjectKey, /** `None` if not even they can be read. */ labels: Option<Tags> },
+    GarbleLocation {
+        /** Identity. */
+        key: ObjectKey,
+        /** `None` if not even they can be read. */
+        labels: Option<Tags>,
+    },
     /// The Location is gone.
-    DropLocation { /** Identity. */ key: ObjectKey },
+    DropLocation {
+        /** Identity. */
+        key: ObjectKey,
+    },
     /// The EdgePlacement exists so.
     PutPlacement {
-        /** Identity. */ key: ObjectKey,
-        /** Incarnation. */ uid: u8,
-        /** Which Locations it selects. */ selectors: Vec<LabelSelector>,
-        /** Whether it has a `deletionTimestamp`. */ deleting: bool,
+        /** Identity. */
+        key: ObjectKey,
+        /** Incarnation. */
+        uid: u8,
+        /** Which Locations it selects. */
+        selectors: Vec<LabelSelector>,
+        /** Whether it has a `deletionTimestamp`. */
+        deleting: bool,
     },
     /// The EdgePlacement exists and cannot be decoded.
-    GarblePlacement { /** Identity. */ key: ObjectKey, /** Incarnation. */ uid: u8 },
+    GarblePlacement {
+        /** Identity. */
+        key: ObjectKey,
+        /** Incarnation. */
+        uid: u8,
+    },
     /// The EdgePlacement is gone.
-    DropPlacement { /** Identity. */ key: ObjectKey },
+    DropPlacement {
+        /** Identity. */
+        key: ObjectKey,
+    },
 }
 
 /// One step of a history.
@@ -96,24 +147,41 @@ pub enum Op {
     /// Several events that are seen as one: of two about one object the last one counts.
     Batch(Vec<Change>),
     /// Several events that are seen as one, and only the first few of the writes that follow are carried out.
-    Interrupted { /** Events. */ changes: Vec<Change>, /** How many writes. */ writes: u8 },
+    Interrupted {
+        /** Events. */
+        changes: Vec<Change>,
+        /** How many writes. */
+        writes: u8,
+    },
     /// What strangers do to slices.
     Strangers(Vec<Act>),
     /// An EdgePlacement appears that has the name of a slice of another one.
-    Usurp { /** Which slice. */ nth: u8, /** Which Locations it selects. */ selectors: Vec<LabelSelector> },
+    Usurp {
+        /** Which slice. */
+        nth: u8,
+        /** Which Locations it selects. */
+        selectors: Vec<LabelSelector>,
+    },
     /// Some EdgePlacement goes.
-    Abdicate { /** Which. */ nth: u8 },
+    Abdicate {
+        /** Which. */
+        nth: u8,
+    },
     /// The scheduler starts again and lists all objects, in an order that `seed` decides.
     Restart {
-        /** Decides the order of the list. */ seed: u8,
-        /** What happened while it was down. */ meanwhile: Vec<Change>,
-        /** What strangers did while it was down. */ acts: Vec<Act>,
-        /** How many destinations a slice may hold from now on. */ max: Option<usize>,
+        /** Decides the order of the list. */
+        seed: u8,
+        /** What happened while it was down. */
+        meanwhile: Vec<Change>,
+        /** What strangers did while it was down. */
+        acts: Vec<Act>,
+        /** How many destinations a slice may hold from now on. */
+        max: Option<usize>,
     },
 }
 
-/// A history.
-#[derive(Debug, Clone)]
+/// A history. It prints one step a line.
+#[derive(Clone)]
 pub struct Script {
     /// What is there when it begins.
     pub start: Vec<Change>,
@@ -313,7 +381,13 @@ fn selector(bytes: &mut Bytes<'_>) -> LabelSelector {
             selector.match_expressions.extend([requirement(bytes), requirement(bytes)]);
         }
         _ => {
-            let bad = bytes.pick(&[("a", "in", ""), ("-", "Exists", ""), ("a", "In", ""), ("a", "Exists", "x"), ("a", "NotIn", "!")]);
+            let bad = bytes.pick(&[
+                ("a", "in", ""),
+                ("-", "Exists", ""),
+                ("a", "In", ""),
+                ("a", "Exists", "x"),
+                ("a", "NotIn", "!"),
+            ]);
             selector.match_expressions.push(expression(bad.0, bad.1, &[bad.2]));
         }
     }

@@ -106,9 +106,12 @@ impl Oracle {
 
     /// What a list of all objects gives.
     pub fn events(&self) -> Vec<Event> {
-        let sync_targets = self.sync_targets.iter().map(|(key, (record, _))| Event::SyncTarget(key.clone(), Some(record.clone())));
-        let locations = self.locations.iter().map(|(key, (record, _))| Event::Location(key.clone(), Some(record.clone())));
-        let placements = self.placements.iter().map(|(key, record)| Event::EdgePlacement(key.clone(), Some(record.clone())));
+        let sync_targets =
+            self.sync_targets.iter().map(|(key, (record, _))| Event::SyncTarget(key.clone(), Some(record.clone())));
+        let locations =
+            self.locations.iter().map(|(key, (record, _))| Event::Location(key.clone(), Some(record.clone())));
+        let placements =
+            self.placements.iter().map(|(key, record)| Event::EdgePlacement(key.clone(), Some(record.clone())));
         sync_targets.chain(locations).chain(placements).collect()
     }
 

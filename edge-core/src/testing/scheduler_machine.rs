@@ -11,8 +11,8 @@ use crate::event::Event;
 use crate::object::{Destination, Kind, ObjectKey, SinglePlacementSlice};
 use crate::order::NameHash;
 use crate::scheduler::{Options, Scheduler};
-use crate::selector::{validate_name, Labels};
-use crate::slices::{SOURCE_PLACEMENT, Verb, Write};
+use crate::selector::{Labels, validate_name};
+use crate::slices::{FENCE_ANNOTATION, SOURCE_PLACEMENT, Verb, Write};
 
 /// A destination without its UID: a new UID is the same destination.
 type Place = (ObjectKey, ObjectKey);
@@ -25,10 +25,16 @@ pub struct SchedulerMachine {
     scheduler: Scheduler,
     server: Server,
     oracle: Oracle,
-    /// What the running scheduler knows each active EdgePlacement to have.
-    known: BTreeMap<ObjectKey, BTreeSet<Destination>>,
+    /// What the running scheduler remembers each active EdgePlacement to have.
+    memory: BTreeMap<ObjectKey, BTreeSet<Destination>>,
+    /// That, and their UIDs, as of the last step.
+    known: BTreeMap<ObjectKey, (BTreeSet<Destination>, String)>,
     /// All writes of the last plan were carried out.
     at_rest: bool,
+    /// The annotation that each further name stands for.
+    fences: BTreeMap<ObjectKey, String>,
+    /// Somebody had to give way to a stranger's name.
+    conflict: bool,
     /// The maximum never rose, so no slice is too empty.
     packed: bool,
     steps: usize,
@@ -39,8 +45,8 @@ struct Before {
     wanted: BTreeMap<ObjectKey, Wanted>,
     /// Which slices each had, before any write.
     slices: BTreeMap<ObjectKey, Vec<SinglePlacementSlice>>,
-    /// The destinations of those whose slices may not change at all, since neither they nor their destinations did.
-    known: BTreeMap<ObjectKey, BTreeSet<Destination>>,
+    /// [`SchedulerMachine::known`] before the step.
+    known: BTreeMap<ObjectKey, (BTreeSet<Destination>, String)>,
     uids: BTreeMap<ObjectKey, String>,
     /// No stranger and no restart: then writes are few.
     quiet: bool,
@@ -56,8 +62,11 @@ impl SchedulerMachine {
             scheduler: mk_scheduler(hash, max),
             server: Server::default(),
             oracle: Oracle::default(),
+            memory: BTreeMap::new(),
             known: BTreeMap::new(),
             at_rest: true,
+            fences: BTreeMap::new(),
+            conflict: false,
             packed: true,
             steps: 0,
         }
@@ -108,7 +117,18 @@ impl SchedulerMachine {
 
     fn change(&mut self, changes: &[Event], writes: Option<usize>) {
         let changes: Vec<Event> = changes.iter().filter(|event| !self.is_unknowable(event)).cloned().collect();
-        self.apply_to_oracle(&changes);
+        // A batch begins with the Locations that cannot be resolved: whose selection ends with that loses its destinations,
+        // even if a change of an EdgePlacement in the same batch begins it anew.
+        let (frozen, others): (Vec<Event>, Vec<Event>) = last_of_each(&changes)
+            .into_iter()
+            .partition(|event| event.kind() == Kind::Location && event.invalid().is_some());
+        self.apply_to_oracle(&frozen);
+        for (key, wanted) in self.wanted() {
+            if let (Wanted::Rows(rows), Some(memory)) = (wanted, self.memory.get_mut(&key)) {
+                *memory = rows;
+            }
+        }
+        self.apply_to_oracle(&others);
         if let ([event], 0) = (&*changes, self.steps % 2) {
             let _ = self.scheduler.apply(event);
         } else {
@@ -117,11 +137,16 @@ impl SchedulerMachine {
         self.settle(writes, self.at_rest);
     }
 
-    /// Of several events about one object only the last counts.
+    /// What each EdgePlacement shall have, given what the running scheduler remembers, and what is published for others.
+    fn wanted(&self) -> BTreeMap<ObjectKey, Wanted> {
+        self.oracle.wanted(&|key: &ObjectKey| match self.memory.get(key) {
+            Some(rows) => rows.iter().cloned().collect(),
+            None => self.server.rows_of(key),
+        })
+    }
+
     fn apply_to_oracle(&mut self, changes: &[Event]) {
-        let last: BTreeMap<(Kind, &ObjectKey), &Event> =
-            changes.iter().map(|event| ((event.kind(), event.key()), event)).collect();
-        for event in last.into_values() {
+        for event in changes {
             self.oracle.apply(event);
             if event.kind() == Kind::EdgePlacement {
                 self.server.mention(event.key());
@@ -151,9 +176,10 @@ impl SchedulerMachine {
         self.apply_to_oracle(&garbled);
         // Labels of SyncTargets that become unreadable while nobody looks are out of scope as well.
         let changes = events(meanwhile).into_iter();
-        let changes: Vec<Event> =
-            changes.filter(|event| !matches!(event, Event::SyncTarget(_, Some(record)) if record.labels.is_none())).collect();
-        self.apply_to_oracle(&changes);
+        let changes: Vec<Event> = changes
+            .filter(|event| !matches!(event, Event::SyncTarget(_, Some(record)) if record.labels.is_none()))
+            .collect();
+        self.apply_to_oracle(&last_of_each(&changes));
         self.act(acts);
         let max = max.unwrap_or(self.max);
         let nothing_happened = self.at_rest && changes.is_empty() && acts.is_empty() && max >= self.max;
@@ -161,6 +187,7 @@ impl SchedulerMachine {
         self.max = max;
         self.oracle.restart();
         self.known.clear();
+        self.memory.clear();
         self.scheduler = self.fresh_scheduler(seed, max);
         let writes = self.settle(None, false);
         assert!(!nothing_happened || writes == 0, "a restart with nothing changed writes nothing");
@@ -183,11 +210,7 @@ impl SchedulerMachine {
 
     /// Lays out, plans and writes; returns how many writes there were. `quiet`: only objects changed since all was at rest.
     fn settle(&mut self, limit: Option<usize>, quiet: bool) -> usize {
-        let published = |key: &ObjectKey| match self.known.get(key) {
-            Some(rows) => rows.iter().cloned().collect(),
-            None => self.server.rows_of(key),
-        };
-        let wanted = self.oracle.wanted(&published);
+        let wanted = self.wanted();
         let uids = self.oracle.placements().map(|(key, record)| (key.clone(), record.uid.clone())).collect();
         let slices = wanted.keys().map(|key| (key.clone(), self.server.slices_of(key).into_iter().cloned().collect()));
         let before = Before { slices: slices.collect(), wanted, known: core::mem::take(&mut self.known), uids, quiet };
@@ -200,17 +223,21 @@ impl SchedulerMachine {
         for write in plan.iter().take(limit) {
             self.write(write, &before.wanted, &mut written);
         }
+        self.memory.clear();
         for (key, wanted) in &before.wanted {
             if let Wanted::Rows(rows) = wanted {
-                self.known.insert(key.clone(), rows.clone());
+                self.memory.insert(key.clone(), rows.clone());
+                self.known.insert(key.clone(), (rows.clone(), before.uids[key].clone()));
             }
         }
         self.at_rest = limit >= plan.len();
         if self.at_rest {
             self.check_rest(&before);
-            if before.quiet {
+            let conflict = before.wanted.keys().any(|key| self.scheduler.has_slice_conflict(key));
+            if before.quiet && !self.conflict && !conflict {
                 self.check_few_writes(&plan, &before);
             }
+            self.conflict = conflict;
         }
         plan.len().min(limit)
     }
@@ -223,7 +250,8 @@ impl SchedulerMachine {
         let new = write.object.as_ref().and_then(owner_of);
         let owners: BTreeSet<ObjectKey> =
             [old, new].into_iter().flatten().map(|name| ObjectKey::new(write.key.cluster.as_str(), name)).collect();
-        let present = |server: &Server, owner: &ObjectKey| server.rows_of(owner).iter().map(place).collect::<BTreeSet<Place>>();
+        let present =
+            |server: &Server, owner: &ObjectKey| server.rows_of(owner).iter().map(place).collect::<BTreeSet<Place>>();
         let before: Vec<BTreeSet<Place>> = owners.iter().map(|owner| present(&self.server, owner)).collect();
         self.server.write(write, written);
         for (owner, before) in owners.iter().zip(before) {
@@ -233,8 +261,15 @@ impl SchedulerMachine {
                     let wanted: BTreeSet<Place> = rows.iter().map(place).collect();
                     let lost = before.iter().find(|place| wanted.contains(place) && !after.contains(place));
                     assert_eq!(lost, None, "{:?} of {} drops what {owner} wants", write.verb, write.key);
-                    let len = write.object.as_ref().map_or(0, |object| object.destinations.len());
-                    assert!(len <= self.max, "{} is too full", write.key);
+                    if let Some(fence) =
+                        write.object.as_ref().and_then(|object| object.metadata.annotations.get(FENCE_ANNOTATION))
+                        && write.key.name != owner.name
+                    {
+                        let known = self.fences.entry(write.key.clone()).or_insert_with(|| fence.clone());
+                        assert_eq!(known, fence, "the fence of {} never changes", write.key);
+                    }
+                    let rows = write.object.as_ref().map_or(&[][..], |object| &object.destinations);
+                    assert!(rows.is_sorted() && rows.len() <= self.max, "{} is in order and not too full", write.key);
                 }
                 Some(Wanted::AsPublished) => {
                     assert_eq!(before, after, "the slices of {owner} stay as they are");
@@ -265,7 +300,11 @@ impl SchedulerMachine {
         let mut restarted = self.fresh_scheduler(self.steps, max);
         restarted.settle(self.server.published());
         restarted.internal_validate();
-        assert_eq!(restarted.plan(self.server.published()), [], "a restarted scheduler with at most {max} plans nothing");
+        assert_eq!(
+            restarted.plan(self.server.published()),
+            [],
+            "a restarted scheduler with at most {max} plans nothing"
+        );
     }
 
     fn check_active(&self, key: &ObjectKey, rows: &BTreeSet<Destination>, before: &[SinglePlacementSlice], uid: &str) {
@@ -277,8 +316,12 @@ impl SchedulerMachine {
         for row in &mut have {
             let unknown = Destination { sync_target_uid: String::new(), ..row.clone() };
             if rows.contains(&unknown) {
-                let mut known = published.iter().filter(|old| place(old) == place(row) && !old.sync_target_uid.is_empty());
-                assert!(known.clone().any(|old| *old == row) || (known.next().is_none() && *row == unknown), "UID of {row:?}");
+                let mut known =
+                    published.iter().filter(|old| place(old) == place(row) && !old.sync_target_uid.is_empty());
+                assert!(
+                    known.clone().any(|old| *old == row) || (known.next().is_none() && *row == unknown),
+                    "UID of {row:?}"
+                );
                 *row = unknown;
             }
         }
@@ -304,9 +347,14 @@ impl SchedulerMachine {
                 assert_eq!(*label, key.name);
             } else {
                 assert_eq!(metadata.annotations[SOURCE_PLACEMENT], key.name);
-                assert!(label.len() <= 63 && validate_name(label).is_ok() && key.name.starts_with(&label[..40]));
+                assert!(
+                    label.len() <= 63
+                        && validate_name(label).is_ok()
+                        && key.name.starts_with(&label[..label.len() - 17])
+                );
             }
-            let owners: Vec<_> = metadata.owner_references.iter().filter(|owner| owner.kind == "EdgePlacement").collect();
+            let owners: Vec<_> =
+                metadata.owner_references.iter().filter(|owner| owner.kind == "EdgePlacement").collect();
             if !uid.is_empty() {
                 assert_eq!(owners.len(), 1, "one owner");
                 assert_eq!((&*owners[0].name, &*owners[0].uid), (&*key.name, uid));
@@ -327,7 +375,8 @@ impl SchedulerMachine {
         let published = self.server.published();
         let holder = published.get(key).and_then(owner_of).map(|name| ObjectKey::new(key.cluster.as_str(), name));
         // What those have published that are invalid or being deleted stays where it is.
-        let stays = holder.is_some_and(|holder| holder != *key && self.scheduler.index().destinations(&holder).is_none());
+        let stays =
+            holder.is_some_and(|holder| holder != *key && self.scheduler.index().destinations(&holder).is_none());
         !published.is_foreign(key) && !stays
     }
 
@@ -336,7 +385,8 @@ impl SchedulerMachine {
         let after = self.server.slices_of(key);
         let deleting = self.oracle.placements().any(|(have, record)| have == key && record.deleting);
         if before.is_empty() {
-            let empty_first = after.len() == 1 && after[0].metadata.name == key.name && after[0].destinations.is_empty();
+            let empty_first =
+                after.len() == 1 && after[0].metadata.name == key.name && after[0].destinations.is_empty();
             assert_eq!(empty_first, !deleting && self.is_free(key), "an invalid one gets its empty first slice: {key}");
             return;
         }
@@ -350,10 +400,7 @@ impl SchedulerMachine {
 
     /// One change in one place writes one slice, and those that splits and merges touch.
     fn check_few_writes(&self, plan: &[Write], before: &Before) {
-        if before.wanted.keys().any(|key| self.scheduler.has_slice_conflict(key)) {
-            return;
-        }
-        for (key, old) in &before.known {
+        for (key, (old, uid)) in &before.known {
             let Some(Wanted::Rows(new)) = before.wanted.get(key) else { continue };
             let own: BTreeMap<&ObjectKey, Verb> = plan
                 .iter()
@@ -369,16 +416,18 @@ impl SchedulerMachine {
                 let name = ObjectKey::new(key.cluster.as_str(), slice.metadata.name.as_str());
                 name != *key && before.wanted.contains_key(&name)
             });
-            let renewed = before.slices[key].iter().flat_map(|slice| &slice.metadata.owner_references).any(|owner| {
-                owner.kind == "EdgePlacement" && owner.uid != before.uids[key]
-            });
-            if outranked || renewed {
+            if outranked || before.uids[key] != *uid {
                 continue;
             }
             let changed: BTreeSet<Place> = old.symmetric_difference(new).map(place).collect();
             let cuts = own.values().filter(|verb| **verb != Verb::Replace).count();
             assert!(own.is_empty() || !changed.is_empty() || !self.packed, "{key} is written for nothing");
-            assert!(own.len() <= changed.len() + 3 * cuts, "{} writes for {} changes of {key}", own.len(), changed.len());
+            assert!(
+                own.len() <= changed.len() + 3 * cuts,
+                "{} writes for {} changes of {key}",
+                own.len(),
+                changed.len()
+            );
         }
     }
 }
@@ -393,6 +442,13 @@ fn mk_scheduler(hash: Option<fn(&str) -> u64>, max: usize) -> Scheduler {
 
 fn events(changes: &[Change]) -> Vec<Event> {
     changes.iter().map(Change::event).collect()
+}
+
+/// Of several events about one object only the last counts.
+fn last_of_each(events: &[Event]) -> Vec<Event> {
+    let last: BTreeMap<(Kind, &ObjectKey), &Event> =
+        events.iter().map(|event| ((event.kind(), event.key()), event)).collect();
+    last.into_values().cloned().collect()
 }
 
 fn place(row: &Destination) -> Place {

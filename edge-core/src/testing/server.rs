@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::act::{STRANGER, key_of};
 use crate::object::{Destination, ObjectKey, SinglePlacementSlice};
 use crate::selector::validate_name;
-use crate::slices::{FENCE_ANNOTATION, Published, SOURCE_PLACEMENT, Verb, Write};
+use crate::slices::{Published, SOURCE_PLACEMENT, Verb, Write};
 
 /// The slices on the server, as the scheduler sees them, and what it does not see.
 #[derive(Debug, Default)]
@@ -18,8 +18,6 @@ pub struct Server {
     garbled: BTreeMap<ObjectKey, SinglePlacementSlice>,
     /// Names that were ever in use.
     names: BTreeSet<ObjectKey>,
-    /// The annotation that each further name stands for.
-    fences: BTreeMap<ObjectKey, String>,
     versions: usize,
 }
 
@@ -86,7 +84,8 @@ impl Server {
         assert_eq!(write.object.is_none(), write.verb == Verb::Delete);
         if let Some(before) = &before {
             assert!(owner_of(before).is_some(), "{key} is not ours");
-            let versions = [(&write.uid, &before.metadata.uid), (&write.resource_version, &before.metadata.resource_version)];
+            let versions =
+                [(&write.uid, &before.metadata.uid), (&write.resource_version, &before.metadata.resource_version)];
             for (precondition, current) in versions {
                 assert!(precondition.is_some() || written.contains(key), "{key} without precondition");
                 assert!(precondition.as_ref().is_none_or(|version| version == current), "conflict on {key}");
@@ -97,7 +96,7 @@ impl Server {
             assert_eq!(object.metadata.uid, write.uid.clone().unwrap_or_default());
             assert_eq!(object.metadata.resource_version, write.resource_version.clone().unwrap_or_default());
             assert_eq!(validate_name(&key.name), Ok(()));
-            self.check_content(key, object, before.as_ref());
+            Self::check_content(key, object, before.as_ref());
         }
         written.insert(key.clone());
         match &write.object {
@@ -112,14 +111,7 @@ impl Server {
         }
     }
 
-    fn check_content(&mut self, key: &ObjectKey, object: &SinglePlacementSlice, before: Option<&SinglePlacementSlice>) {
-        assert!(object.destinations.is_sorted(), "{key} is sorted");
-        if let Some(fence) = object.metadata.annotations.get(FENCE_ANNOTATION)
-            && object.metadata.name != owner_of(object).unwrap()
-        {
-            let known = self.fences.entry(key.clone()).or_insert_with(|| fence.clone());
-            assert_eq!(known, fence, "a fence never changes");
-        }
+    fn check_content(key: &ObjectKey, object: &SinglePlacementSlice, before: Option<&SinglePlacementSlice>) {
         let Some(before) = before else { return };
         let content = |slice: &SinglePlacementSlice| {
             let metadata = slice.metadata.clone();
@@ -129,7 +121,8 @@ impl Server {
         let stranger = |slice: &SinglePlacementSlice| {
             let metadata = &slice.metadata;
             let owners = metadata.owner_references.iter().filter(|owner| owner.kind == "Stranger").cloned();
-            let (label, annotation) = (metadata.labels.get(STRANGER).cloned(), metadata.annotations.get(STRANGER).cloned());
+            let (label, annotation) =
+                (metadata.labels.get(STRANGER).cloned(), metadata.annotations.get(STRANGER).cloned());
             (label, annotation, metadata.finalizers.clone(), owners.collect::<Vec<_>>())
         };
         assert_eq!(stranger(object), stranger(before), "what others put on {key} stays");
@@ -152,9 +145,10 @@ impl Server {
 /// The name of the EdgePlacement that a slice belongs to; `None` if it is not ours.
 pub(super) fn owner_of(slice: &SinglePlacementSlice) -> Option<&str> {
     let metadata = &slice.metadata;
-    let owner = metadata.owner_references.iter().find(|owner| {
-        owner.kind == "EdgePlacement" && owner.api_version.starts_with("edge.kcp.io/")
-    });
+    let owner = metadata
+        .owner_references
+        .iter()
+        .find(|owner| owner.kind == "EdgePlacement" && owner.api_version.starts_with("edge.kcp.io/"));
     let label = metadata.labels.get(SOURCE_PLACEMENT);
     let marked = owner.is_some() || label.is_some();
     let name = owner.map(|owner| &owner.name).or(metadata.annotations.get(SOURCE_PLACEMENT)).or(label);

@@ -8,7 +8,7 @@ use edge_core::index::{ClauseWhy, PlacementWhy, RequirementWhy, SelectorWhy, Why
 use edge_core::object::{Kind, ObjectKey};
 use edge_core::selector::Selector;
 
-use super::{Failure, Input, Name, World, parse_name};
+use super::{Failure, Input, Name, World, counted, parse_name};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -160,8 +160,8 @@ impl Explain<'_> {
                     let frozen = location.invalid.map(|invalid| format!("; it is invalid, so these stay: {invalid}"));
                     writeln!(
                         out,
-                        "  {key}: selected, {} destinations{}",
-                        location.sync_targets,
+                        "  {key}: selected, {}{}",
+                        counted(location.sync_targets, "destination"),
                         frozen.unwrap_or_default()
                     )?;
                 }
@@ -184,10 +184,9 @@ impl Explain<'_> {
         let placement = &self.placement;
         match state {
             PlacementWhy::Active => writeln!(out, "EdgePlacement {placement}: selects a Location if {}", self.asks()),
-            PlacementWhy::Invalid(invalid) => writeln!(
-                out,
-                "EdgePlacement {placement}: it is invalid, so its slices stay as they are\n  {invalid}"
-            ),
+            PlacementWhy::Invalid(invalid) => {
+                writeln!(out, "EdgePlacement {placement}: it is invalid, so its slices stay as they are\n  {invalid}")
+            }
             PlacementWhy::Deleting => {
                 writeln!(out, "EdgePlacement {placement}: it is being deleted, so its slices stay as they are")
             }
@@ -196,18 +195,36 @@ impl Explain<'_> {
 
     /// What the EdgePlacement's selectors ask, in its own order.
     fn asks(&self) -> String {
+        match self.selectors() {
+            [] => "any of its locationSelectors matches; it has none".into(),
+            [only] => format!("its locationSelector matches: {only}"),
+            many => {
+                let each =
+                    many.iter().enumerate().map(|(i, selector): (usize, &Selector)| format!("\n  [{i}] {selector}"));
+                format!("any of its locationSelectors matches:{}", each.collect::<String>())
+            }
+        }
+    }
+
+    /// The EdgePlacement's selectors; none if it is invalid.
+    fn selectors(&self) -> &[Selector] {
         let selectors = self.world.events.iter().find_map(|event| match event {
             Event::EdgePlacement(key, Some(record)) if *key == self.placement => record.selectors.as_ref().ok(),
             _ => None,
         });
-        match selectors.map(Vec::as_slice) {
-            None | Some([]) => "any of its locationSelectors matches; it has none".into(),
-            Some([only]) => format!("its locationSelector matches: {only}"),
-            Some(many) => {
-                let each = many.iter().enumerate().map(|(i, selector): (usize, &Selector)| format!("\n  [{i}] {selector}"));
-                format!("any of its locationSelectors matches:{}", each.collect::<String>())
-            }
-        }
+        selectors.map_or(&[], Vec::as_slice)
+    }
+
+    /// What each selector says of a Location, with a name for the selector.
+    fn clauses(&self, location: &ObjectKey) -> Vec<(String, &Selector, ClauseWhy)> {
+        let labels = self.world.events.iter().find_map(|event| match event {
+            Event::Location(key, Some(record)) if key == location => record.labels.as_ref(),
+            _ => None,
+        });
+        let (Some(labels), selectors) = (labels, self.selectors()) else { return Vec::new() };
+        let name = |i: usize| if selectors.len() == 1 { String::new() } else { format!("[{i}]") };
+        let evaluate = |(i, selector)| (name(i), selector, ClauseWhy::evaluate(selector, labels));
+        selectors.iter().enumerate().map(evaluate).collect()
     }
 
     fn location_part(&self, location: &ObjectKey, out: &mut impl Write) -> io::Result<()> {
@@ -216,7 +233,12 @@ impl Explain<'_> {
         if !why.labels_known {
             return writeln!(out, "  its labels cannot be read: what published slices say of it stays");
         }
-        why.clauses.iter().try_for_each(|clause| print_clause("locationSelector", clause, out))
+        self.clauses(location).iter().try_for_each(|(name, selector, clause)| {
+            if selector.contradiction().is_some() {
+                return writeln!(out, "  locationSelector{name}: matches {selector}");
+            }
+            print_clause(&format!("locationSelector{name}"), clause, out)
+        })
     }
 
     fn line(&self, name: &str, location: &ObjectKey, sync_target: &ObjectKey, out: &mut impl Write) -> io::Result<()> {
@@ -230,8 +252,7 @@ impl Explain<'_> {
         if why.placement == PlacementWhy::Active {
             return why.is_destination;
         }
-        let mut published =
-            self.world.published.slices_of(&self.placement).flat_map(|(_, slice)| &slice.destinations);
+        let mut published = self.world.published.slices_of(&self.placement).flat_map(|(_, slice)| &slice.destinations);
         published.any(|destination| {
             destination.cluster == location.cluster
                 && destination.location_name == location.name
@@ -249,7 +270,10 @@ impl Explain<'_> {
             return String::new();
         }
         if !why.sync_target.same_cluster {
-            return format!(": they are in different logical clusters, {} and {}", sync_target.cluster, location.cluster);
+            return format!(
+                ": they are in different logical clusters, {} and {}",
+                sync_target.cluster, location.cluster
+            );
         }
         if !why.location.selected {
             return format!(": the Location is not selected{}", self.why_not_selected(location));
@@ -265,8 +289,15 @@ impl Explain<'_> {
         if !why.labels_known {
             return ": its labels cannot be read".into();
         }
-        let reasons: Vec<String> = why.clauses.iter().map(failures).collect();
-        if reasons.is_empty() { ": no selector can match".into() } else { format!(": {}", reasons.join("; or ")) }
+        let reason = |(name, selector, clause): &(String, &Selector, ClauseWhy)| {
+            let reason = match selector.contradiction() {
+                Some(_) => format!("matches {selector}"),
+                None => failures(clause),
+            };
+            if name.is_empty() { reason } else { format!("{name} {reason}") }
+        };
+        let reasons: Vec<String> = self.clauses(location).iter().map(reason).collect();
+        if reasons.is_empty() { ": there is no selector".into() } else { format!(": {}", reasons.join("; ")) }
     }
 }
 
@@ -279,7 +310,9 @@ fn held(why: &Why) -> String {
     match &part.selector {
         SelectorWhy::Frozen(_) if why.is_destination => "kept".into(),
         SelectorWhy::Frozen(_) => "not kept, since it was not there before the Location became invalid".into(),
-        SelectorWhy::Nothing => "not held, since the Location can hold nothing (spec.resource, spec.instanceSelector)".into(),
+        SelectorWhy::Nothing => {
+            "not held, since the Location can hold nothing (spec.resource, spec.instanceSelector)".into()
+        }
         _ if !part.labels_known && why.is_destination => "kept, since its labels cannot be read".into(),
         _ if !part.labels_known => "not held, since its labels cannot be read".into(),
         SelectorWhy::Clause(clause) if clause.matches => "held".into(),

@@ -1,5 +1,7 @@
 //! SinglePlacementSlices as YAML, JSON and table.
 
+mod yaml;
+
 use std::cell::Cell;
 use std::io::{self, Write};
 
@@ -37,7 +39,7 @@ fn print_yaml(slices: impl Iterator<Item = SinglePlacementSlice>, out: &mut impl
         if i > 0 {
             out.write_all(b"---\n")?;
         }
-        serde_yaml::to_writer(&mut *out, &slice).map_err(io::Error::other)?;
+        yaml::write(&serde_json::to_value(&slice)?, out)?;
     }
     Ok(())
 }
@@ -112,10 +114,7 @@ fn print_table<I: Iterator<Item = SinglePlacementSlice>>(
     Ok(())
 }
 
-fn each_row(
-    slice: &SinglePlacementSlice,
-    mut act: impl FnMut([&str; 7]) -> io::Result<()>,
-) -> io::Result<()> {
+fn each_row(slice: &SinglePlacementSlice, mut act: impl FnMut([&str; 7]) -> io::Result<()>) -> io::Result<()> {
     let cluster = slice.metadata.cluster().unwrap_or_default();
     let placement = Published::placement_name(slice).unwrap_or_default();
     let mut row = |destination: [&str; 4]| {

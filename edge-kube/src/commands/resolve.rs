@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use edge_core::object::{ObjectKey, SinglePlacementSlice};
 
 use super::output::{self, Format};
-use super::{Failure, Input, World};
+use super::{Failure, Input, World, counted};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -65,15 +65,13 @@ impl Unknown {
     fn report(&self) -> io::Result<()> {
         let mut stderr = io::stderr();
         if self.destinations > 0 {
-            let (sync_targets, destinations) = (self.sync_targets.len(), self.destinations);
-            writeln!(
-                stderr,
-                "syncTargetUID is empty in {destinations} destinations: {sync_targets} SyncTargets have no metadata.uid"
-            )?;
+            let destinations = counted(self.destinations, "destination");
+            let sync_targets = counted(self.sync_targets.len(), "SyncTarget");
+            writeln!(stderr, "syncTargetUID is empty in {destinations}: no metadata.uid in {sync_targets}")?;
         }
         if !self.owners.is_empty() {
-            let slices = self.owners.len();
-            writeln!(stderr, "{slices} slices have no ownerReference: their EdgePlacements have no metadata.uid")?;
+            let slices = counted(self.owners.len(), "slice");
+            writeln!(stderr, "ownerReference is left out in {slices}: no metadata.uid in the EdgePlacement")?;
         }
         Ok(())
     }

@@ -34,6 +34,11 @@ pub(super) fn plain(text: Cow<'_, str>) -> Value<'_> {
     word(&text).or_else(|| number(&text)).unwrap_or(Value::String(text))
 }
 
+/// Whether a plain scalar means just its text.
+pub(crate) fn is_plain_string(text: &str) -> bool {
+    matches!(plain(Cow::Borrowed(text)), Value::String(_))
+}
+
 /// The meaning of a scalar with the tag `!!<name>`, whatever its quotes.
 pub(super) fn tagged<'a>(name: &str, text: Cow<'a, str>) -> Result<Value<'a>, String> {
     let value = match name {

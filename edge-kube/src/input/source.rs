@@ -61,7 +61,8 @@ impl Position {
     }
 }
 
-fn text(bytes: Vec<u8>) -> Result<String, Malformed> {
+/// The text of a manifest: valid UTF-8 without NUL.
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, Malformed> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Malformed::rule(Position::START, "expected UTF-8, found UTF-16"));
     }
