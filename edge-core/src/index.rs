@@ -137,6 +137,8 @@ pub struct Index {
     location_selectors: Matcher<LocationId, Clause>,
     /// Frozen Locations by cluster: SyncTargets leave them too.
     frozen: HashMap<ClusterId, Vec<LocationId>>,
+    /// Locations whose labels cannot be read: only published slices can say who selects them.
+    unlabelled: Vec<LocationId>,
     /// SyncTargets whose labels cannot be read, in the groups that published slices say they are in.
     vouched: HashMap<SyncTargetId, Vec<GroupId>>,
     /// How many SyncTargets have no known UID.

@@ -50,6 +50,7 @@ pub mod order;
 pub mod scheduler;
 pub mod selector;
 pub mod slices;
+mod sorted;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 

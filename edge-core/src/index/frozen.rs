@@ -12,6 +12,7 @@ use crate::id::{LocationId, PlacementId, SyncTargetId};
 use crate::leaves::Leaves;
 use crate::object::{Destination, ObjectKey};
 use crate::selector::Invalid;
+use crate::sorted;
 
 impl Index {
     /// The Location cannot be resolved: its pairs keep what they have. No destination changes.
@@ -34,13 +35,13 @@ impl Index {
         self.release_group(group, id);
         let entry = &mut self.locations[id];
         entry.frozen = Some(Box::new(Frozen { invalid: invalid.clone(), kept }));
-        self.frozen.entry(entry.cluster).or_default().push(id);
+        sorted::insert(self.frozen.entry(entry.cluster).or_default(), id);
     }
 
     pub(super) fn unlist_frozen(&mut self, id: LocationId) {
         let cluster = self.locations[id].cluster;
         if let Some(list) = self.frozen.get_mut(&cluster) {
-            list.retain(|&have| have != id);
+            sorted::remove(list, &id);
             if list.is_empty() {
                 self.frozen.remove(&cluster);
             }

@@ -7,6 +7,7 @@ use crate::delta::{Change, PairChange};
 use crate::id::{ClusterId, GroupId, Id, LocationId, PlacementId, SelectorId, SyncTargetId};
 use crate::leaves::Leaves;
 use crate::selector::Selector;
+use crate::sorted;
 
 /// A set of SyncTargets.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl Index {
     pub(super) fn use_group(&mut self, group: Option<GroupId>, location: LocationId) {
         let Some(group) = group else { return };
         if let Users::Locations { locations, .. } = &mut self.groups[group].users {
-            locations.push(location);
+            sorted::insert(locations, location);
         }
     }
 
@@ -56,9 +57,7 @@ impl Index {
         let Some(group) = group else { return };
         let unused = match &mut self.groups[group].users {
             Users::Locations { selector, locations } => {
-                if let Some(at) = locations.iter().position(|&have| have == location) {
-                    locations.swap_remove(at);
-                }
+                sorted::remove(locations, &location);
                 if locations.is_empty() {
                     self.instance_selectors.remove_selector(*selector, &mut self.interner);
                     for groups in self.vouched.values_mut() {

@@ -8,6 +8,7 @@ use crate::event::{Holds, LocationRecord};
 use crate::id::{GroupId, LocationId, PlacementId};
 use crate::object::ObjectKey;
 use crate::selector::Labels;
+use crate::sorted;
 
 impl Index {
     pub(super) fn apply_location(&mut self, key: &ObjectKey, record: Option<&LocationRecord>) {
@@ -29,6 +30,11 @@ impl Index {
     fn update_location(&mut self, id: LocationId, record: &LocationRecord) {
         // Pairs go with the group that they had, and come with the one that the Location has then.
         let added = self.reselect(id, record.labels.as_ref());
+        if self.location_selectors.contains(id) {
+            sorted::remove(&mut self.unlabelled, &id);
+        } else {
+            sorted::insert(&mut self.unlabelled, id);
+        }
         match &record.holds {
             Err(invalid) => self.freeze(id, invalid),
             Ok(Holds::Nothing) => self.thaw(id, None),
@@ -116,6 +122,7 @@ impl Index {
         if self.locations[id].frozen.take().is_some() {
             self.unlist_frozen(id);
         }
+        sorted::remove(&mut self.unlabelled, &id);
         let group = self.locations[id].group.take();
         self.release_group(group, id);
         let mut moves = core::mem::take(&mut self.moves);

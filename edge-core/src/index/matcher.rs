@@ -16,6 +16,7 @@ use super::rules::{ItemLabel, Op, Rules, signature};
 use crate::id::{Id, KeyId, LabelId, SelectorId, Table};
 use crate::intern::{Interner, shrink};
 use crate::selector::{Labels, Selector};
+use crate::sorted;
 
 /// Selectors see only the items of their own scope.
 pub(super) type Scope = u32;
@@ -149,7 +150,7 @@ impl<I: Id, T> Matcher<I, T> {
         for (key, value) in labels.iter() {
             let label = interner.acquire(key, value);
             let key = interner.key_of(label);
-            let kept = old.and_then(|old| old.labels.iter().find(|have| have.label == label));
+            let kept = old.and_then(|old| find(&old.labels, key)).filter(|kept| kept.label == label);
             let at = kept.map_or_else(|| push(self.postings.entry((scope, label)).or_default(), id), |kept| kept.at);
             placed.push(ItemLabel { key, label, at });
         }
@@ -164,8 +165,8 @@ impl<I: Id, T> Matcher<I, T> {
     /// Takes the item out of the posting lists of the labels that it no longer has.
     fn displace(&mut self, old: Item, new: Option<&Item>, interner: &mut Interner) {
         for label in &old.labels {
-            let kept = new.is_some_and(|new| new.labels.iter().any(|have| have.label == label.label));
-            if !kept {
+            let kept = new.and_then(|new| find(&new.labels, label.key));
+            if kept.is_none_or(|kept| kept.label != label.label) {
                 let moved = take(&mut self.postings, (old.scope, label.label), label.at);
                 if let Some(moved) = moved.and_then(|id| self.items.get_mut(&id.index()))
                     && let Ok(slot) = moved.labels.binary_search_by_key(&label.key, |have| have.key)
@@ -212,9 +213,7 @@ impl<I: Id, T> Matcher<I, T> {
         }
         if let Some(old) = old {
             for label in &old.labels {
-                let now = new.and_then(|new| {
-                    new.labels.binary_search_by_key(&label.key, |have| have.key).ok().map(|at| new.labels[at].label)
-                });
+                let now = new.and_then(|new| find(&new.labels, label.key)).map(|now| now.label);
                 if now != Some(label.label) {
                     consider(old.scope, Anchor::Label(label.label));
                 }
@@ -229,6 +228,11 @@ impl<I: Id, T> Matcher<I, T> {
             list.dedup();
         }
     }
+}
+
+/// The label with a key, of labels sorted by key.
+fn find(labels: &[ItemLabel], key: KeyId) -> Option<&ItemLabel> {
+    labels.binary_search_by_key(&key, |label| label.key).ok().map(|at| &labels[at])
 }
 
 /// Appends and tells the position.
@@ -281,7 +285,7 @@ impl<I: Id, T: Default> Matcher<I, T> {
         let signature = rules.signature();
         let id = self.selectors.insert(Entry { scope, rules, signature, anchors, payload: T::default() });
         for &anchor in &self.selectors[id].anchors {
-            self.anchored.entry((scope, anchor)).or_default().push(id);
+            sorted::insert(self.anchored.entry((scope, anchor)).or_default(), id);
         }
         let (hasher, selectors) = (&self.hasher, &self.selectors);
         self.ids.insert_unique(hash, id, |&id| hasher.hash_one((selectors[id].scope, &selectors[id].rules)));
@@ -296,10 +300,8 @@ impl<I: Id, T: Default> Matcher<I, T> {
         }
         let Entry { scope, rules, anchors, .. } = self.selectors.remove(id);
         for anchor in anchors {
-            if let Some(list) = self.anchored.get_mut(&(scope, anchor))
-                && let Some(at) = list.iter().position(|&have| have == id)
-            {
-                list.swap_remove(at);
+            if let Some(list) = self.anchored.get_mut(&(scope, anchor)) {
+                sorted::remove(list, &id);
                 trim(&mut self.anchored, (scope, anchor));
             }
         }

@@ -10,6 +10,7 @@ use crate::id::{LocationId, PlacementId, SelectorId};
 use crate::leaves::Leaves;
 use crate::object::ObjectKey;
 use crate::selector::Selector;
+use crate::sorted;
 
 impl Index {
     pub(crate) fn find_placement(&self, key: &ObjectKey) -> Option<PlacementId> {
@@ -85,7 +86,7 @@ impl Index {
         let before = self.selected_by(&old);
         let after = self.selected_by(&clauses);
         for &clause in &clauses {
-            self.location_selectors.payload_mut(clause).placements.push(id);
+            sorted::insert(&mut self.location_selectors.payload_mut(clause).placements, id);
         }
         self.placements[id].clauses = clauses.into();
         for &location in before.iter().filter(|location| after.binary_search(location).is_err()) {
@@ -126,11 +127,7 @@ impl Index {
     }
 
     fn unpair_unlabelled(&mut self, id: PlacementId) {
-        let frozen = self.frozen.values().flatten();
-        let mut unlabelled: Vec<LocationId> =
-            frozen.copied().filter(|&location| !self.location_selectors.contains(location)).collect();
-        unlabelled.sort_unstable();
-        for location in unlabelled {
+        for location in self.unlabelled.clone() {
             self.unpair(id, location);
         }
     }
@@ -138,8 +135,9 @@ impl Index {
     fn release_clauses(&mut self, id: PlacementId, clauses: &[SelectorId]) {
         for &clause in clauses {
             let placements = &mut self.location_selectors.payload_mut(clause).placements;
-            if let Some(at) = placements.iter().position(|&have| have == id) {
-                placements.swap_remove(at);
+            // Of an old selector that is among the new ones too, the EdgePlacement stays a user.
+            if self.placements[id].clauses.binary_search(&clause).is_err() {
+                sorted::remove(placements, &id);
             }
             if placements.is_empty() {
                 self.location_selectors.remove_selector(clause, &mut self.interner);

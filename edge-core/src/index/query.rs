@@ -191,10 +191,8 @@ impl Index {
 
     /// Locations without readable labels that published slices say the EdgePlacement selects.
     pub(super) fn unlabelled_of(&self, id: PlacementId) -> Vec<LocationId> {
-        let unlabelled = |location: &LocationId| {
-            !self.location_selectors.contains(*location) && self.locations[*location].pairs.binary_search(&id).is_ok()
-        };
-        self.frozen.values().flatten().copied().filter(unlabelled).collect()
+        let paired = |location: &LocationId| self.locations[*location].pairs.binary_search(&id).is_ok();
+        self.unlabelled.iter().copied().filter(paired).collect()
     }
 
     pub(crate) fn destination(&self, location: LocationId, sync_target: SyncTargetId) -> DestinationRef<'_> {

@@ -32,9 +32,34 @@ pub(super) struct IdRule {
     pub(super) labels: Box<[LabelId]>,
 }
 
+impl IdRule {
+    /// Whether the rule holds for an item whose label of the key is this one, or which has none.
+    fn holds(&self, label: Option<LabelId>) -> bool {
+        let listed = |label: LabelId| match *self.labels {
+            [only] => only == label,
+            ref many => many.binary_search(&label).is_ok(),
+        };
+        match (self.op, label) {
+            (Op::In, Some(label)) => listed(label),
+            (Op::NotIn | Op::ExistsNotIn, Some(label)) => !listed(label),
+            (Op::Exists, Some(_)) | (Op::NotIn | Op::DoesNotExist, None) => true,
+            (Op::DoesNotExist, Some(_)) | (Op::In | Op::Exists | Op::ExistsNotIn, None) => false,
+        }
+    }
+
+    fn needs_label(&self) -> bool {
+        matches!(self.op, Op::In | Op::Exists | Op::ExistsNotIn)
+    }
+}
+
 /// A selector in canonical form: equal rules mean equal selectors.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Rules(Box<[IdRule]>);
+pub(super) struct Rules {
+    /// Sorted by key.
+    rules: Box<[IdRule]>,
+    /// How many of them hold only where there is a label of the key.
+    needed: usize,
+}
 
 impl Rules {
     /// Holds a reference to each key and label that it names; [`Self::release`] gives them back.
@@ -53,11 +78,11 @@ impl Rules {
             rules.push(IdRule { key: interner.acquire_key(&requirement.key), op, labels });
         }
         rules.sort_unstable_by_key(|rule| rule.key);
-        Self(rules.into())
+        Self { needed: rules.iter().filter(|rule| rule.needs_label()).count(), rules: rules.into() }
     }
 
     pub(super) fn release(self, interner: &mut Interner) {
-        for rule in self.0 {
+        for rule in self.rules {
             for label in rule.labels {
                 interner.release(label);
             }
@@ -66,30 +91,32 @@ impl Rules {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &IdRule> {
-        self.0.iter()
+        self.rules.iter()
     }
 
     /// Whether an item with these labels, sorted by key, is selected.
+    ///
+    /// Cost: the smaller number, of rules or of labels, times the logarithm of the other: neither a selector of ten
+    /// thousand expressions nor an object of ten thousand labels makes the other side pay for it.
     pub(super) fn match_labels(&self, labels: &[ItemLabel]) -> bool {
-        self.0.iter().all(|rule| {
-            let have = labels.binary_search_by_key(&rule.key, |label| label.key).ok().map(|at| labels[at].label);
-            let listed = |label: LabelId| match *rule.labels {
-                [only] => only == label,
-                ref many => many.binary_search(&label).is_ok(),
-            };
-            match (rule.op, have) {
-                (Op::In, Some(label)) => listed(label),
-                (Op::NotIn | Op::ExistsNotIn, Some(label)) => !listed(label),
-                (Op::Exists, Some(_)) | (Op::NotIn | Op::DoesNotExist, None) => true,
-                (Op::DoesNotExist, Some(_)) | (Op::In | Op::Exists | Op::ExistsNotIn, None) => false,
-            }
-        })
+        if self.rules.len() <= labels.len() {
+            let value = |key| labels.binary_search_by_key(&key, |label| label.key).ok().map(|at| labels[at].label);
+            return self.rules.iter().all(|rule| rule.holds(value(rule.key)));
+        }
+        // Every rule that needs its label must meet it; a rule whose label is absent holds otherwise.
+        let mut needed = self.needed;
+        let holds = labels.iter().all(|label| {
+            let Ok(at) = self.rules.binary_search_by_key(&label.key, |rule| rule.key) else { return true };
+            needed -= usize::from(self.rules[at].needs_label());
+            self.rules[at].holds(Some(label.label))
+        });
+        holds && needed == 0
     }
 
     /// The bits that the signature of every selected item has. It may be selected if it has them, and cannot be if not:
     /// that spares most evaluations.
     pub(super) fn signature(&self) -> u64 {
-        self.0.iter().fold(0, |bits, rule| match (rule.op, &*rule.labels) {
+        self.rules.iter().fold(0, |bits, rule| match (rule.op, &*rule.labels) {
             (Op::In, [only]) => bits | label_bit(*only),
             (Op::In | Op::Exists | Op::ExistsNotIn, _) => bits | key_bit(rule.key),
             (Op::NotIn | Op::DoesNotExist, _) => bits,

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::content::is_current;
 use super::fence::{FENCE_ANNOTATION, Fence};
-use super::{Published, Slices, slice_key};
+use super::{Published, Slice, Slices, slice_key};
 use crate::id::{PlacementId, SliceId};
 use crate::index::Index;
 use crate::object::ObjectKey;
@@ -85,9 +85,11 @@ impl Slices {
         for &slice in &layout {
             self.refill(index, slice);
         }
-        // Only what is written anyway is considered for merging; what is too full cannot stay.
+        // Only what is written anyway is considered for merging; what is too full, or empty and not the first, cannot stay.
         for slice in layout {
-            if self.slices[slice].count > self.max || !is_current(self, index, published, slice) {
+            let Slice { count, before, .. } = self.slices[slice];
+            let stays = count <= self.max && (count > 0 || before.is_none());
+            if !stays || !is_current(self, index, published, slice) {
                 self.touched.insert(slice);
             }
         }

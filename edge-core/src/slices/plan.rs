@@ -109,7 +109,9 @@ impl Slices {
                 PlacementState::Held(_) => usize::MAX,
                 PlacementState::Deleting => return None,
             };
-            Some(sequence(self.target(index, published, key, id), max))
+            let is_free =
+                move |name: &ObjectKey| published.get(name).is_none() && self.is_free(index, published, id, name);
+            Some(sequence(self.target(index, published, key, id), max, is_free))
         });
         interleave(sequences.collect(), published, &mut writes);
         writes

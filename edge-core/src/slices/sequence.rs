@@ -11,8 +11,9 @@ use crate::object::{Destination, ObjectKey, SinglePlacementSlice};
 
 /// Creates, then replaces in an order that drops nothing wanted, then deletes.
 ///
-/// Cost: `O(D log D)` in the destinations of slices that change, nothing for those that do not.
-pub(super) fn sequence(target: Target<'_>, max: usize) -> Vec<Write> {
+/// `is_free` tells whether a helper may have a name. Cost: `O(D log D)` in the destinations of slices that change, nothing
+/// for those that do not.
+pub(super) fn sequence(target: Target<'_>, max: usize, is_free: impl Fn(&ObjectKey) -> bool) -> Vec<Write> {
     let Target { placement, before, after } = target;
     let key = |name: &str| ObjectKey::new(placement.cluster.as_str(), name);
     let changed: BTreeMap<&str, &SinglePlacementSlice> =
@@ -21,7 +22,8 @@ pub(super) fn sequence(target: Target<'_>, max: usize) -> Vec<Write> {
         changed.iter().map(|(&name, &slice)| (name, slice)).partition(|(name, _)| before.contains_key(name));
     let mut writes: Vec<Write> =
         created.into_iter().map(|(name, slice)| Write::create(key(name), slice.clone())).collect();
-    let mut helpers = Vec::new();
+    let names = (0..).map(|number| key(&helper_name(&placement.cluster, &placement.name, number)));
+    let mut helpers = Helpers { names: &mut names.filter(is_free), made: Vec::new() };
     if !replaced.is_empty() {
         let unchanged = |name: &str| after.get(name).is_some_and(Option::is_none);
         let moving = before.iter().filter(|(name, _)| !unchanged(name)).map(|(&name, &slice)| (name, slice)).collect();
@@ -31,10 +33,14 @@ pub(super) fn sequence(target: Target<'_>, max: usize) -> Vec<Write> {
     for (name, slice) in before.iter().filter(|(name, _)| !after.contains_key(**name)) {
         writes.push(Write::delete(key(name), slice));
     }
-    writes.extend(
-        helpers.iter().map(|helper: &ObjectKey| Write::delete(helper.clone(), &SinglePlacementSlice::default())),
-    );
+    writes.extend(helpers.made.into_iter().map(|helper| Write::delete(helper, &SinglePlacementSlice::default())));
     writes
+}
+
+/// Slices that hold for the time being what would be nowhere.
+struct Helpers<'a> {
+    names: &'a mut dyn Iterator<Item = ObjectKey>,
+    made: Vec<ObjectKey>,
 }
 
 /// How many slices have a wanted destination at the moment.
@@ -110,7 +116,7 @@ fn replace_all<'a>(
     max: usize,
     presence: &mut Presence<'a>,
     writes: &mut Vec<Write>,
-    helpers: &mut Vec<ObjectKey>,
+    helpers: &mut Helpers<'_>,
 ) {
     let mut pending: BTreeMap<&str, Pending<'_>> = BTreeMap::new();
     for &(name, after) in replaced {
@@ -154,9 +160,9 @@ fn replace_all<'a>(
         } else {
             let barred: Vec<usize> = barred.into_iter().collect();
             for part in barred.chunks(max) {
-                let helper = helper(placement, helpers.len(), before, slice.after, part, presence);
-                helpers.push(helper.key.clone());
-                writes.push(helper);
+                let Some(name) = helpers.names.next() else { return };
+                helpers.made.push(name.clone());
+                writes.push(helper(name, slice.after, part, presence));
                 presence.gain(&part.iter().copied().collect());
             }
         }
@@ -181,23 +187,14 @@ fn replacement(placement: &ObjectKey, name: &str, slice: &Pending<'_>, mut objec
 }
 
 /// Makes a slice that has no range of its own: whoever finds it later deletes it when all others are as they should be.
-fn helper(
-    placement: &ObjectKey,
-    number: usize,
-    before: &BTreeMap<&str, &SinglePlacementSlice>,
-    sibling: &SinglePlacementSlice,
-    destinations: &[usize],
-    presence: &Presence<'_>,
-) -> Write {
-    let names = (number..).map(|number| helper_name(&placement.cluster, &placement.name, number));
-    let name = names.into_iter().find(|name| !before.contains_key(name.as_str())).unwrap_or_default();
+fn helper(key: ObjectKey, sibling: &SinglePlacementSlice, destinations: &[usize], presence: &Presence<'_>) -> Write {
     let mut object = SinglePlacementSlice::default();
-    object.metadata.name.clone_from(&name);
+    object.metadata.name.clone_from(&key.name);
     object.metadata.labels.clone_from(&sibling.metadata.labels);
     object.metadata.owner_references.clone_from(&sibling.metadata.owner_references);
     object.metadata.annotations.clone_from(&sibling.metadata.annotations);
     object.metadata.annotations.remove(super::FENCE_ANNOTATION);
     object.destinations = destinations.iter().map(|&destination| presence.wanted[destination].clone()).collect();
     object.destinations.sort_unstable();
-    Write::create(ObjectKey::new(placement.cluster.as_str(), name), object)
+    Write::create(key, object)
 }

@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_slice_is_cut_at_the_location_boundary_nearest_its_middle() {
-        assert_eq!(cuts(&segments(&[400, 300, 400]), 1000), [700]);
+        assert_eq!(cuts(&segments(&[400, 250, 450]), 1000), [650]);
         assert_eq!(cuts(&segments(&[300, 310, 491]), 1000), [610]);
     }
 
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn no_part_of_a_cut_is_too_full_or_empty() {
-        for max in 1..=12 {
+        for max in 1..=12_usize {
             for total in max + 1..=60 {
                 for step in 1..=13 {
                     let lens: Vec<usize> = (0..total.div_ceil(step)).map(|i| step.min(total - i * step)).collect();

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::bytes::Bytes;
-use super::server::Server;
+use super::server::{Server, owner_of};
 use crate::object::{Destination, ObjectKey, OwnerReference, SinglePlacementSlice};
 use crate::slices::{FENCE_ANNOTATION, SOURCE_PLACEMENT};
 
@@ -31,62 +31,79 @@ pub enum Mark {
 pub enum Act {
     /// A slice loses destinations, gets those of another one, and one that does not exist.
     Edit {
-        /** Slice. */
+        /// Slice.
         nth: u8,
-        /** How many it keeps. */
+
+        /// How many it keeps.
         keep: u8,
-        /** Whose it gets. */
+
+        /// Whose it gets.
         from: u8,
+    },
+    /// A slice and the next one change their destinations.
+    Swap {
+        /// The first of both.
+        nth: u8,
+    },
+    /// A slice gets another EdgePlacement of its cluster for its owner.
+    Give {
+        /// Slice.
+        nth: u8,
+        /// The slice whose owner it gets.
+        like: u8,
     },
     /// A slice loses a mark.
     Strip {
-        /** Slice. */
+        /// Slice.
         nth: u8,
-        /** Which. */
+
+        /// Which.
         mark: Mark,
     },
     /// A slice gets a label, an annotation, a finalizer and an owner of strangers.
     Decorate {
-        /** Slice. */
+        /// Slice.
         nth: u8,
     },
     /// A slice goes.
     Delete {
-        /** Slice. */
+        /// Slice.
         nth: u8,
     },
     /// Something that is not ours takes a name that was once in use, or that an EdgePlacement has.
     Squat {
-        /** Name. */
+        /// Name.
         nth: u8,
     },
     /// What is not ours goes.
     Release {
-        /** Object. */
+        /// Object.
         nth: u8,
     },
     /// A slice is copied to a name that was once in use.
     Copy {
-        /** Slice. */
+        /// Slice.
         nth: u8,
-        /** Name. */
+
+        /// Name.
         to: u8,
     },
     /// A slice appears for an EdgePlacement, which may not even exist.
     Forge {
-        /** Its EdgePlacement. */
+        /// Its EdgePlacement.
         placement: ObjectKey,
-        /** Whose destinations it has. */
+
+        /// Whose destinations it has.
         from: u8,
     },
     /// A slice cannot be read any more.
     Garble {
-        /** Slice. */
+        /// Slice.
         nth: u8,
     },
     /// A slice can be read again.
     Repair {
-        /** Slice. */
+        /// Slice.
         nth: u8,
     },
 }
@@ -95,7 +112,7 @@ impl Act {
     /// One act out of some five bytes.
     pub fn decode(bytes: &mut Bytes<'_>) -> Self {
         let nth = bytes.byte();
-        match bytes.weighted(&[20, 20, 10, 15, 15, 10, 8, 8, 5, 5]) {
+        match bytes.weighted(&[20, 20, 10, 15, 15, 10, 8, 8, 5, 5, 24, 12]) {
             0 => Self::Edit { nth, keep: bytes.byte(), from: bytes.byte() },
             1 => Self::Strip { nth, mark: bytes.pick(&[Mark::Owner, Mark::Label, Mark::Both, Mark::Fence, Mark::Uid]) },
             2 => Self::Decorate { nth },
@@ -105,7 +122,9 @@ impl Act {
             6 => Self::Copy { nth, to: bytes.byte() },
             7 => Self::Forge { placement: super::op::placement_key(bytes), from: nth },
             8 => Self::Garble { nth },
-            _ => Self::Repair { nth },
+            9 => Self::Repair { nth },
+            10 => Self::Swap { nth },
+            _ => Self::Give { nth, like: bytes.byte() },
         }
     }
 
@@ -124,6 +143,26 @@ impl Act {
                 });
                 edited.destinations.reverse();
                 server.put(edited);
+            }
+            Self::Swap { nth } => {
+                let (Some(mut a), Some(mut b)) = (slice(server, *nth), slice(server, nth.wrapping_add(1))) else {
+                    return;
+                };
+                if key_of(&a) != key_of(&b) {
+                    core::mem::swap(&mut a.destinations, &mut b.destinations);
+                    server.put(a);
+                    server.put(b);
+                }
+            }
+            Self::Give { nth, like } => {
+                let (Some(mut slice), Some(like)) = (slice(server, *nth), slice(server, *like)) else { return };
+                // In one direction only: two that have each other's names would wait for each other.
+                if slice.metadata.cluster() == like.metadata.cluster() && owner_of(&slice) < owner_of(&like) {
+                    slice.metadata.labels = like.metadata.labels;
+                    slice.metadata.owner_references = like.metadata.owner_references;
+                    slice.metadata.annotations = like.metadata.annotations;
+                    server.put(slice);
+                }
             }
             Self::Strip { nth, mark } => {
                 let Some(mut slice) = slice(server, *nth) else { return };

@@ -66,7 +66,7 @@ impl IndexMachine {
             Op::Batch(changes) | Op::Interrupted { changes, .. } => self.batch(changes),
             Op::Restart { seed, meanwhile, .. } => self.restart(usize::from(*seed), meanwhile),
             // Without slices there are no strangers.
-            Op::Strangers(_) | Op::Usurp { .. } | Op::Abdicate { .. } => {}
+            Op::Strangers { .. } | Op::Usurp { .. } | Op::Abdicate { .. } => {}
         }
     }
 

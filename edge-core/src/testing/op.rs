@@ -74,67 +74,67 @@ pub enum Instances {
 pub enum Change {
     /// The SyncTarget exists so.
     PutSyncTarget {
-        /** Identity. */
+        /// Identity.
         key: ObjectKey,
-        /** Incarnation. */
+        /// Incarnation.
         uid: u8,
-        /** Labels. */
+        /// Labels.
         labels: Tags,
     },
     /// The SyncTarget exists, and its labels cannot be read.
     GarbleSyncTarget {
-        /** Identity. */
+        /// Identity.
         key: ObjectKey,
-        /** Incarnation. */
+        /// Incarnation.
         uid: u8,
     },
     /// The SyncTarget is gone.
     DropSyncTarget {
-        /** Identity. */
+        /// Identity.
         key: ObjectKey,
     },
     /// The Location exists so.
     PutLocation {
-        /** Identity. */
+        /// Identity.
         key: ObjectKey,
-        /** Labels. */
+        /// Labels.
         labels: Tags,
-        /** What it holds. */
+        /// What it holds.
         instances: Instances,
     },
     /// The Location exists and cannot be decoded.
     GarbleLocation {
-        /** Identity. */
+        /// Identity.
         key: ObjectKey,
-        /** `None` if not even they can be read. */
+        /// `None` if not even they can be read.
         labels: Option<Tags>,
     },
     /// The Location is gone.
     DropLocation {
-        /** Identity. */
+        /// Identity.
         key: ObjectKey,
     },
     /// The EdgePlacement exists so.
     PutPlacement {
-        /** Identity. */
+        /// Identity.
         key: ObjectKey,
-        /** Incarnation. */
+        /// Incarnation.
         uid: u8,
-        /** Which Locations it selects. */
+        /// Which Locations it selects.
         selectors: Vec<LabelSelector>,
-        /** Whether it has a `deletionTimestamp`. */
+        /// Whether it has a `deletionTimestamp`.
         deleting: bool,
     },
     /// The EdgePlacement exists and cannot be decoded.
     GarblePlacement {
-        /** Identity. */
+        /// Identity.
         key: ObjectKey,
-        /** Incarnation. */
+        /// Incarnation.
         uid: u8,
     },
     /// The EdgePlacement is gone.
     DropPlacement {
-        /** Identity. */
+        /// Identity.
         key: ObjectKey,
     },
 }
@@ -148,35 +148,42 @@ pub enum Op {
     Batch(Vec<Change>),
     /// Several events that are seen as one, and only the first few of the writes that follow are carried out.
     Interrupted {
-        /** Events. */
+        /// Events.
         changes: Vec<Change>,
-        /** How many writes. */
+        /// How many writes.
         writes: u8,
     },
     /// What strangers do to slices.
-    Strangers(Vec<Act>),
+    Strangers {
+        /// Acts.
+        acts: Vec<Act>,
+        /// How many of the writes that follow are carried out; `None` for all.
+        writes: Option<u8>,
+    },
     /// An EdgePlacement appears that has the name of a slice of another one.
     Usurp {
-        /** Which slice. */
+        /// Which slice.
         nth: u8,
-        /** Which Locations it selects. */
+        /// Which Locations it selects.
         selectors: Vec<LabelSelector>,
     },
     /// Some EdgePlacement goes.
     Abdicate {
-        /** Which. */
+        /// Which.
         nth: u8,
     },
     /// The scheduler starts again and lists all objects, in an order that `seed` decides.
     Restart {
-        /** Decides the order of the list. */
+        /// Decides the order of the list.
         seed: u8,
-        /** What happened while it was down. */
+        /// What happened while it was down.
         meanwhile: Vec<Change>,
-        /** What strangers did while it was down. */
+        /// What strangers did while it was down.
         acts: Vec<Act>,
-        /** How many destinations a slice may hold from now on. */
+        /// How many destinations a slice may hold from now on.
         max: Option<usize>,
+        /// How many of the writes that follow are carried out; `None` for all.
+        writes: Option<u8>,
     },
 }
 
@@ -274,12 +281,13 @@ impl Op {
         let changes = |least: usize, most: usize, bytes: &mut Bytes<'_>| {
             (0..least + bytes.below(most + 1 - least)).map(|_| Change::decode(bytes)).collect()
         };
+        let few = |bytes: &mut Bytes<'_>| bytes.percent(25).then(|| bytes.byte() % 6);
         let acts = |bytes: &mut Bytes<'_>| (0..1 + bytes.below(3)).map(|_| Act::decode(bytes)).collect();
         match bytes.weighted(&[140, 30, 20, 30, 8, 4, 24]) {
             0 => Self::Apply(Change::decode(bytes)),
             1 => Self::Batch(changes(2, 5, bytes)),
-            2 => Self::Interrupted { writes: bytes.below(6) as u8, changes: changes(0, 3, bytes) },
-            3 => Self::Strangers(acts(bytes)),
+            2 => Self::Interrupted { writes: bytes.byte() % 6, changes: changes(0, 3, bytes) },
+            3 => Self::Strangers { acts: acts(bytes), writes: few(bytes) },
             4 => Self::Usurp { nth: bytes.byte(), selectors: vec![selector(bytes)] },
             5 => Self::Abdicate { nth: bytes.byte() },
             _ => {
@@ -287,7 +295,7 @@ impl Op {
                 let max = bytes.percent(30).then(|| bytes.pick(&MAXIMA));
                 let acts = if bytes.percent(40) { acts(bytes) } else { Vec::new() };
                 let meanwhile = if bytes.percent(50) { changes(1, 3, bytes) } else { Vec::new() };
-                Self::Restart { seed, meanwhile, acts, max }
+                Self::Restart { seed, meanwhile, acts, max, writes: few(bytes) }
             }
         }
     }

@@ -91,9 +91,9 @@ impl SchedulerMachine {
             Op::Apply(change) => self.change(&[change.event()], None),
             Op::Batch(changes) => self.change(&events(changes), None),
             Op::Interrupted { changes, writes } => self.change(&events(changes), Some(usize::from(*writes))),
-            Op::Strangers(acts) => {
+            Op::Strangers { acts, writes } => {
                 self.act(acts);
-                let writes = self.settle(None, false);
+                let writes = self.settle(writes.map(usize::from), false);
                 let harmless = acts.iter().all(|act| matches!(act, Act::Decorate { .. }));
                 assert!(!harmless || !was_at_rest || writes == 0, "what others put on a slice never causes a write");
             }
@@ -109,7 +109,9 @@ impl SchedulerMachine {
                     self.change(&[Event::EdgePlacement(key, None)], None);
                 }
             }
-            Op::Restart { seed, meanwhile, acts, max } => self.restart(usize::from(*seed), meanwhile, acts, *max),
+            Op::Restart { seed, meanwhile, acts, max, writes } => {
+                self.restart(usize::from(*seed), meanwhile, acts, *max, writes.map(usize::from));
+            }
         }
     }
 
@@ -166,7 +168,7 @@ impl SchedulerMachine {
         }
     }
 
-    fn restart(&mut self, seed: usize, meanwhile: &[Change], acts: &[Act], max: Option<usize>) {
+    fn restart(&mut self, seed: usize, meanwhile: &[Change], acts: &[Act], max: Option<usize>, limit: Option<usize>) {
         let readable = |(key, record, labels): (&ObjectKey, &crate::event::SyncTargetRecord, Option<&Labels>)| {
             let mut record = record.clone();
             record.labels = labels.cloned();
@@ -189,7 +191,7 @@ impl SchedulerMachine {
         self.known.clear();
         self.memory.clear();
         self.scheduler = self.fresh_scheduler(seed, max);
-        let writes = self.settle(None, false);
+        let writes = self.settle(limit, false);
         assert!(!nothing_happened || writes == 0, "a restart with nothing changed writes nothing");
     }
 

@@ -3,5 +3,6 @@
 
 mod index;
 mod scheduler;
+mod scripts;
 mod selectors;
 mod wire;
