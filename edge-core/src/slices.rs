@@ -65,6 +65,13 @@ struct Slice {
     after: Option<SliceId>,
 }
 
+impl Slice {
+    /// Whether it has the name of its EdgePlacement.
+    fn has_first_name(&self) -> bool {
+        self.fence.is_first() && self.attempt == 0
+    }
+}
+
 /// Which slice the destinations of a pair lie in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Slot {

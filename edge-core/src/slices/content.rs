@@ -62,7 +62,7 @@ impl Slices {
         let destinations = self.destinations(index, slice, uids);
         let mut metadata = self.metadata(index, entry.placement, &self.key(index, slice), published);
         // The range of the first slice needs no telling, and what is there is not believed.
-        if !(entry.fence.is_first() && entry.attempt == 0) {
+        if !entry.has_first_name() {
             metadata.annotations.insert(FENCE_ANNOTATION.into(), entry.fence.annotation(entry.attempt));
         }
         let current = published.is_some_and(|have| {

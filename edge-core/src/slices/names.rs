@@ -34,10 +34,9 @@ impl Slices {
         self.names.slices.find(hash, is).map(|&(_, slice)| slice)
     }
 
-    /// Enters a slice's name.
+    /// Enters a slice's name, if it is not the EdgePlacement's.
     pub(super) fn name(&mut self, index: &Index, slice: SliceId) {
-        let entry = &self.slices[slice];
-        if entry.fence.is_first() && entry.attempt == 0 {
+        if self.slices[slice].has_first_name() {
             return;
         }
         let hash = self.names.hasher.hash_one(self.key(index, slice));
@@ -46,6 +45,9 @@ impl Slices {
 
     /// Takes a slice's name back.
     pub(super) fn unname(&mut self, index: &Index, slice: SliceId) {
+        if self.slices[slice].has_first_name() {
+            return;
+        }
         let hash = self.names.hasher.hash_one(self.key(index, slice));
         if let Ok(entry) = self.names.slices.find_entry(hash, |&(_, have)| have == slice) {
             entry.remove();

@@ -86,9 +86,8 @@ impl Slices {
         let Slice { placement, after, .. } = self.slices[slice];
         let at = self.place_of(slice);
         let segments = self.segments(index, slice);
-        let fences = cuts(&segments, self.max).into_iter().map(|rank| fence_at(index, placement, &segments, rank));
         let mut parts = alloc::vec![slice];
-        for fence in fences {
+        for fence in fences(index, placement, &segments, &cuts(&segments, self.max)) {
             let attempt = self.free_attempt(index, published, placement, &fence, 0);
             let part = self.add(index, placement, fence, attempt);
             self.link(parts.last().copied(), Some(part));
@@ -148,22 +147,25 @@ impl Slices {
     }
 }
 
-/// The fence before the destination that `rank` others of the slice are before.
-fn fence_at(index: &Index, placement: PlacementId, segments: &[Segment], mut rank: usize) -> Fence {
+/// The fences at cuts, which are ranks within the slice, ascending.
+fn fences(index: &Index, placement: PlacementId, segments: &[Segment], cuts: &[usize]) -> Vec<Fence> {
+    let mut fences = Vec::with_capacity(cuts.len());
+    let mut cuts = cuts.iter().copied().peekable();
+    let mut before = 0;
     for segment in segments {
-        if rank == 0 && segment.skip == 0 {
-            return Fence::at(index.position(segment.location));
+        while let Some(cut) = cuts.next_if(|&cut| cut < before + segment.len) {
+            let rank = segment.skip + cut - before;
+            let members = index.group_of(placement, segment.location).map(|group| index.members(group));
+            let place = match members.and_then(|members| members.nth(rank)) {
+                // At the beginning of a Location the fence is the Location's, whoever is its first member.
+                Some(member) if rank > 0 => index.position_of(segment.location, member),
+                _ => index.position(segment.location),
+            };
+            fences.push(Fence::at(place));
         }
-        if rank < segment.len {
-            let group = index.group_of(placement, segment.location);
-            let sync_target = group.and_then(|group| index.members(group).nth(segment.skip + rank));
-            if let Some(sync_target) = sync_target {
-                return Fence::at(index.position_of(segment.location, sync_target));
-            }
-        }
-        rank -= segment.len.min(rank);
+        before += segment.len;
     }
-    unreachable!("a cut is before a destination of the slice")
+    fences
 }
 
 /// Where to cut a slice that holds more than `max`, as ranks.

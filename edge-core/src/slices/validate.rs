@@ -33,7 +33,7 @@ impl Slices {
                     self.segments(index, slice).iter().map(|segment| segment.len).sum::<usize>(),
                     "count"
                 );
-                if !(entry.fence.is_first() && entry.attempt == 0) {
+                if !entry.has_first_name() {
                     further += 1;
                     assert_eq!(self.named(index, &self.key(index, slice)), Some(slice), "names are entered");
                 }

@@ -99,9 +99,10 @@ impl Context<'_> {
         wrong.sort();
         wrong.dedup();
         let place = wrong.first()?.at.of(self.file);
-        let known =
-            |text: &str, path: &str| (!wrong.iter().any(|wrong| hides(&wrong.path, path))).then(|| text.to_owned());
-        let (cluster, name) = (known(&key.cluster, CLUSTER), known(&key.name, NAME));
+        // Where the annotation is of a wrong type, the key has the default cluster, which nobody asked for.
+        let cluster_wrong = wrong.iter().any(|wrong| hides(&wrong.path, CLUSTER)) && key.cluster == self.default_cluster;
+        let cluster = (!cluster_wrong).then(|| key.cluster.clone());
+        let name = (!key.name.is_empty()).then(|| key.name.clone());
         let errors = wrong.into_iter().map(|Wrong { path, reason, .. }| FieldError { path, reason }).collect();
         let invalid = Invalid::from_errors(errors)?;
         Some((InvalidObject { place, kind: T::KIND, cluster, name, invalid: invalid.clone() }, invalid))

@@ -170,10 +170,10 @@ fn an_object_without_an_identity_is_only_reported() {
             "{name: l, annotations: []}",
             "a.yaml:3:34: Location ?/l: metadata.annotations: expected an object, found a list",
         ),
-        ("{name: \"A\\nb\"}", "a.yaml:3:18: Location root/?: metadata.name: Invalid value: \"A\\nb\": "),
+        ("{name: \"A\\nb\"}", "a.yaml:3:18: Location root/A\\nb: metadata.name: Invalid value: \"A\\nb\": "),
         (
             "{name: l, annotations: {kcp.io/cluster: a b}}",
-            "a.yaml:3:51: Location ?/l: metadata.annotations[kcp.io/cluster]: Invalid value: \"a b\": ",
+            "a.yaml:3:51: Location a b/l: metadata.annotations[kcp.io/cluster]: Invalid value: \"a b\": ",
         ),
     ] {
         let text = format!("apiVersion: scheduling.kcp.io/v1alpha1\nkind: Location\nmetadata: {metadata}\n");
