@@ -140,3 +140,47 @@ impl<T: Copy> Leaves<T> {
         assert!(self.iter().zip(self.iter().skip(1)).all(|(a, b)| cmp(a, b).is_lt()), "order");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+    use proptest::prelude::*;
+
+    fn check(leaves: &Leaves<u16>, model: &BTreeSet<u16>, at: u16) {
+        leaves.internal_validate(|a, b| a.cmp(&b));
+        assert!(leaves.iter().eq(model.iter().copied()));
+        assert_eq!((leaves.len(), leaves.is_empty()), (model.len(), model.is_empty()));
+        assert!(leaves.iter_from(|have| have.cmp(&at)).eq(model.range(at..).copied()));
+        let rank = model.range(..at).count();
+        assert_eq!(leaves.rank(|have| have.cmp(&at)), rank);
+        assert_eq!(leaves.nth(rank), model.range(at..).next().copied());
+        assert_eq!(leaves.contains(|have| have.cmp(&at)), model.contains(&at));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Grows to a dozen leaves and shrinks again, in runs that empty some leaves and not others.
+        #[test]
+        fn equal_to_a_sorted_set(
+            built in 0..600_u16,
+            runs in prop::collection::vec((any::<bool>(), 0..2000_u16, 1..300_u16, 1..4_u16), 1..40),
+        ) {
+            let mut model: BTreeSet<u16> = (0..built).map(|i| i * 3).collect();
+            let sorted: Vec<u16> = model.iter().copied().collect();
+            let mut leaves = Leaves::from_sorted(&sorted);
+            for (insert, from, len, step) in runs {
+                for element in (0..len).map(|i| from + i * step) {
+                    if insert {
+                        prop_assert_eq!(leaves.insert(element, |have| have.cmp(&element)), model.insert(element));
+                    } else {
+                        prop_assert_eq!(leaves.remove(|have| have.cmp(&element)), model.remove(&element));
+                    }
+                }
+                check(&leaves, &model, from);
+                check(&leaves, &model, from.wrapping_add(len));
+            }
+        }
+    }
+}

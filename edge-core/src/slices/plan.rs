@@ -5,15 +5,16 @@
 //! other in a circle, one of them keeps what it would drop for the time being, or, if that is too much for it, a helper
 //! slice does.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use hashbrown::HashSet;
 
-use super::Slices;
 use super::content::published_uids;
+use super::name::helper_name;
 use super::published::{Published, is_placement};
 use super::sequence::sequence;
+use super::{FENCE_ANNOTATION, Slices};
 use crate::id::PlacementId;
 use crate::index::{Index, PlacementState};
 use crate::object::{ObjectKey, SinglePlacementSlice};
@@ -196,26 +197,56 @@ impl Slices {
     }
 }
 
-/// Puts the writes of all EdgePlacements one after the other. A first slice may have to wait until a further slice of
-/// another EdgePlacement has left its name.
+/// Puts the writes of all EdgePlacements one after the other.
+///
+/// A slice may have to wait until one of another EdgePlacement has left its name. Where two EdgePlacements wait for each
+/// other (a stranger gave the slices of each to the other), a helper has the content of one for the time being.
 fn interleave(sequences: Vec<Vec<Write>>, published: &Published, writes: &mut Vec<Write>) {
     let mut gone: HashSet<ObjectKey> = writes.iter().map(|write| write.key.clone()).collect();
-    let mut sequences: Vec<_> = sequences.into_iter().map(|writes| writes.into_iter().peekable()).collect();
+    let mut helped: HashSet<ObjectKey> = HashSet::new();
+    let mut sequences: Vec<VecDeque<Write>> = sequences.into_iter().map(VecDeque::from).collect();
     loop {
         let before = writes.len();
         for sequence in &mut sequences {
-            let may_go = |write: &Write, gone: &HashSet<ObjectKey>| {
-                write.verb != Verb::Create || published.get(&write.key).is_none() || gone.contains(&write.key)
-            };
-            while let Some(write) = sequence.next_if(|write| may_go(write, &gone)) {
+            while let Some(write) = sequence.pop_front() {
+                let waits =
+                    write.verb == Verb::Create && published.get(&write.key).is_some() && !gone.contains(&write.key);
+                if waits {
+                    sequence.push_front(write);
+                    break;
+                }
                 if write.verb == Verb::Delete {
                     gone.insert(write.key.clone());
                 }
                 writes.push(write);
             }
         }
-        if writes.len() == before {
-            return;
+        if writes.len() > before {
+            continue;
         }
+        let Some(sequence) = sequences.iter_mut().find(|sequence| !sequence.is_empty()) else { return };
+        let Some(create) = sequence.pop_front() else { return };
+        if !helped.insert(create.key.clone()) {
+            // Whoever has the name does not leave it: nothing is known that leads here, and nothing may get lost.
+            writes.push(create);
+            continue;
+        }
+        let helper = stand_in(&create, published, writes);
+        sequence.push_back(create);
+        sequence.push_back(Write::delete(helper.key.clone(), &SinglePlacementSlice::default()));
+        writes.push(helper);
     }
+}
+
+/// A slice of another name with the content of one that cannot be created yet.
+fn stand_in(create: &Write, published: &Published, writes: &[Write]) -> Write {
+    let mut object = create.object.clone().unwrap_or_default();
+    let placement = Published::placement_name(&object).unwrap_or_default();
+    let names = (0..).map(|number| helper_name(&create.key.cluster, placement, number));
+    let mut keys = names.map(|name| ObjectKey::new(create.key.cluster.as_str(), name));
+    let is_free = |key: &ObjectKey| published.is_name_free(key) && writes.iter().all(|write| write.key != *key);
+    let key = keys.find(is_free).unwrap_or_default();
+    object.metadata.name.clone_from(&key.name);
+    object.metadata.annotations.remove(FENCE_ANNOTATION);
+    Write::create(key, object)
 }

@@ -92,6 +92,11 @@ impl Published {
         self.foreign.iter()
     }
 
+    /// Whether nobody has this name.
+    pub(super) fn is_name_free(&self, key: &ObjectKey) -> bool {
+        !self.slices.contains_key(key) && !self.foreign.contains(key)
+    }
+
     /// Whether somebody else has this name.
     #[must_use]
     pub fn is_foreign(&self, key: &ObjectKey) -> bool {

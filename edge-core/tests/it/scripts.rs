@@ -1,9 +1,11 @@
 //! Random scripts for the property tests, and their failures as text.
 
 use core::fmt;
+use core::hash::Hasher;
 
 use edge_core::testing::{Bytes, Change, Op, Script};
 use proptest::prelude::*;
+use siphasher::sip::SipHasher24;
 
 /// A script as short byte strings, each of which is one change or step: so proptest can leave out any of them.
 ///
@@ -65,3 +67,10 @@ pub(crate) fn config(cases: u32) -> ProptestConfig {
 /// Orders of names that are as different, and as poor, as can be; `None` is the published one.
 pub(crate) const HASHES: [Option<fn(&str) -> u64>; 4] =
     [None, Some(|name| (name.len() % 2) as u64), Some(|_| 0), Some(|name| u64::MAX - name.len() as u64)];
+
+/// SipHash-2-4 with an all-zero key.
+pub(crate) fn published_hash(name: &str) -> u64 {
+    let mut hasher = SipHasher24::new_with_keys(0, 0);
+    hasher.write(name.as_bytes());
+    hasher.finish()
+}

@@ -100,7 +100,8 @@ impl Context<'_> {
         wrong.dedup();
         let place = wrong.first()?.at.of(self.file);
         // Where the annotation is of a wrong type, the key has the default cluster, which nobody asked for.
-        let cluster_wrong = wrong.iter().any(|wrong| hides(&wrong.path, CLUSTER)) && key.cluster == self.default_cluster;
+        let cluster_wrong =
+            wrong.iter().any(|wrong| hides(&wrong.path, CLUSTER)) && key.cluster == self.default_cluster;
         let cluster = (!cluster_wrong).then(|| key.cluster.clone());
         let name = (!key.name.is_empty()).then(|| key.name.clone());
         let errors = wrong.into_iter().map(|Wrong { path, reason, .. }| FieldError { path, reason }).collect();
