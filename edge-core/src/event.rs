@@ -6,6 +6,8 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use hashbrown::DefaultHashBuilder;
+use indexmap::IndexMap;
 
 use crate::object::{EdgePlacement, Kind, Location, ObjectKey, ObjectMeta, ResourceRef, SyncTarget, WORKLOAD_GROUP};
 use crate::selector::{FieldError, Invalid, Labels, Selector, compile_all, validate_cluster_name, validate_name};
@@ -70,6 +72,24 @@ impl Event {
             Self::EdgePlacement(_, record) => record.as_ref()?.selectors.as_ref().err(),
         }
     }
+}
+
+/// The events of a batch that count, in the order in which they are applied.
+///
+/// Of several events about one object only the last counts, so that what is deleted and created again in one batch has
+/// changed in place. Locations that cannot be resolved go first (what joins in the same batch was not published through
+/// them), then SyncTargets, other Locations and EdgePlacements, which is the cheapest order.
+pub fn batch<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<&'e Event> {
+    let mut last: IndexMap<(Kind, &ObjectKey), &Event, DefaultHashBuilder> = IndexMap::default();
+    for event in events {
+        last.insert((event.kind(), event.key()), event);
+    }
+    let mut batch: Vec<&Event> = last.into_values().collect();
+    batch.sort_by_key(|event| match event.kind() {
+        Kind::Location if event.invalid().is_some() => None,
+        kind => Some(kind),
+    });
+    batch
 }
 
 /// An object that exists but cannot be decoded: as much of its metadata as could be read, and what is wrong.
@@ -186,7 +206,7 @@ impl EdgePlacementRecord {
             Err(invalid) => errors.extend(invalid.into_errors()),
         }
         Self {
-            deleting: object.metadata.deletion_timestamp.is_some(),
+            deleting: is_deleting(&object.metadata),
             uid: object.metadata.uid,
             generation: object.metadata.generation,
             selectors: Invalid::from_errors(errors).map_or(Ok(selectors), Err),
@@ -197,12 +217,17 @@ impl EdgePlacementRecord {
 impl From<Undecodable> for EdgePlacementRecord {
     fn from(object: Undecodable) -> Self {
         Self {
-            deleting: object.metadata.deletion_timestamp.is_some(),
+            deleting: is_deleting(&object.metadata),
             uid: object.metadata.uid,
             generation: object.metadata.generation,
             selectors: Err(object.invalid),
         }
     }
+}
+
+/// A template may leave the timestamp empty; a server never does.
+fn is_deleting(metadata: &ObjectMeta) -> bool {
+    metadata.deletion_timestamp.as_ref().is_some_and(|timestamp| !timestamp.is_empty())
 }
 
 /// What is wrong with an object's name or logical cluster.

@@ -2,13 +2,11 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use hashbrown::DefaultHashBuilder;
-use indexmap::IndexMap;
 
 use crate::delta::Delta;
-use crate::event::Event;
+use crate::event::{Event, batch};
 use crate::index::Index;
-use crate::object::{Kind, ObjectKey, SinglePlacementSlice};
+use crate::object::{ObjectKey, SinglePlacementSlice};
 use crate::selector::FieldError;
 use crate::slices::{MAX_DESTINATIONS_PER_SLICE, Published, Slices, Write};
 
@@ -52,8 +50,8 @@ impl Options {
 
 /// Keeps the SinglePlacementSlices of all EdgePlacements in mind, without I/O.
 ///
-/// Events go in one by one ([`Self::apply`]) or in batches ([`Self::apply_batch`]); [`Self::settle`] then lays out what
-/// changed, and [`Self::plan`] tells the writes.
+/// Events go in one by one ([`Self::apply`]) or in batches ([`Self::apply_batch`]); [`Self::plan`] then lays out what
+/// changed and tells the writes.
 ///
 /// ```
 /// use edge_core::event::Event;
@@ -66,9 +64,7 @@ impl Options {
 ///
 /// let mut scheduler = Scheduler::new(Options::default());
 /// scheduler.apply_batch(&[Event::edge_placement(ObjectKey::new("ws1", "all2all"), everywhere)]);
-/// let published = Published::default();
-/// scheduler.settle(&published);
-/// let writes = scheduler.plan(&published);
+/// let writes = scheduler.plan(&Published::default());
 /// assert_eq!(writes[0].verb, Verb::Create); // no destination yet, but the first slice always exists
 /// assert_eq!(writes[0].key.to_string(), "ws1/all2all");
 /// ```
@@ -103,21 +99,10 @@ impl Scheduler {
 
     /// Takes in many events as one change.
     ///
-    /// Of several events about one object only the last counts, so that what is deleted and created again in one batch
-    /// has changed in place. Then Locations that cannot be resolved go first (what joins in the same batch was not
-    /// published through them), then SyncTargets, other Locations and EdgePlacements, which is the cheapest order: a
-    /// start with a hundred thousand objects is one batch.
+    /// [`batch`] says in which order. A start with a hundred thousand objects is one batch. For the delta of a batch see
+    /// [`Index::apply_batch`].
     pub fn apply_batch<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) {
-        let mut last: IndexMap<(Kind, &ObjectKey), &Event, DefaultHashBuilder> = IndexMap::default();
-        for event in events {
-            last.insert((event.kind(), event.key()), event);
-        }
-        let mut batch: Vec<&Event> = last.into_values().collect();
-        batch.sort_by_key(|event| match event.kind() {
-            Kind::Location if event.invalid().is_some() => None,
-            kind => Some(kind),
-        });
-        for event in batch {
+        for event in batch(events) {
             let _ = self.apply(event);
         }
     }
@@ -126,7 +111,7 @@ impl Scheduler {
     /// slices that are too empty merged, and names that strangers took or gave back are followed.
     ///
     /// What cannot be resolved takes what it keeps from the published slices, when an EdgePlacement is new or valid
-    /// again. Cost: in the slices that changed, and `O(destinations)` for each new EdgePlacement with published slices.
+    /// again; these destinations are in no delta. Does nothing where nothing has changed. Cost: in the slices that changed, and `O(destinations)` for each new EdgePlacement with published slices.
     pub fn settle(&mut self, published: &Published) {
         if self.index.has_unresolved() {
             for (placement, _) in self.slices.unsettled(&self.index) {
@@ -139,14 +124,20 @@ impl Scheduler {
     }
 
     /// The writes that make the published slices what they should be, in an order that is safe one by one; none if they
-    /// are. After [`Self::settle`] with the same published slices. `O(destinations)`.
+    /// are. Settles first. `O(destinations)`.
     #[must_use]
-    pub fn plan(&self, published: &Published) -> Vec<Write> {
+    pub fn plan(&mut self, published: &Published) -> Vec<Write> {
+        self.writes(published).collect()
+    }
+
+    /// [`Self::plan`] write by write: they are made as they are taken, those of one EdgePlacement at a time.
+    pub fn writes<'a>(&'a mut self, published: &'a Published) -> impl Iterator<Item = Write> + 'a {
+        self.settle(published);
         self.slices.plan(&self.index, published)
     }
 
-    /// The slices of an EdgePlacement as [`Self::plan`]'s writes leave them, by name; none if it does not exist. After
-    /// [`Self::settle`] with the same published slices. `O(destinations)`.
+    /// The slices of an EdgePlacement as [`Self::plan`]'s writes leave them, by name; none if it does not exist. Tells
+    /// what the last [`Self::settle`] laid out, so it wants one with the same published slices. `O(destinations)`.
     ///
     /// Those that are being deleted or invalid keep what they have published.
     #[must_use]

@@ -20,6 +20,7 @@ mod adopt;
 mod content;
 mod fence;
 mod follow;
+mod interleave;
 mod name;
 mod names;
 mod plan;

@@ -63,7 +63,8 @@ Exit codes:
 struct Input {
     /// Files and folders with manifests (YAML or JSON); `-` is the standard input
     ///
-    /// Of a folder, the files that end in .yaml, .yml or .json are read, those of its subfolders too.
+    /// Of a folder, the files that end in .yaml, .yml or .json are read, those of its subfolders too. What begins with a
+    /// dot is left out.
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// Logical cluster of objects without the annotation kcp.io/cluster

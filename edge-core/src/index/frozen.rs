@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use hashbrown::HashMap;
 
 use super::groups::{Group, Users};
 use super::{Frozen, Index, PlacementState};
@@ -23,7 +22,7 @@ impl Index {
         }
         let group = self.locations[id].group.take();
         let pairs = self.locations[id].pairs.clone();
-        let mut kept = HashMap::new();
+        let mut kept = BTreeMap::new();
         if let Some(group) = group
             && !pairs.is_empty()
             && !self.members(group).is_empty()

@@ -5,16 +5,16 @@
 //! other in a circle, one of them keeps what it would drop for the time being, or, if that is too much for it, a helper
 //! slice does.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use hashbrown::HashSet;
 
 use super::content::published_uids;
-use super::name::helper_name;
+use super::fence::Fence;
+use super::interleave::Interleave;
 use super::published::{Published, is_placement};
 use super::sequence::sequence;
-use super::{FENCE_ANNOTATION, Slices};
+use super::{FENCE_ANNOTATION, Slices, slice_key};
 use crate::id::PlacementId;
 use crate::index::{Index, PlacementState};
 use crate::object::{ObjectKey, SinglePlacementSlice};
@@ -95,27 +95,25 @@ pub(super) struct Target<'a> {
 }
 
 impl Slices {
-    /// The writes for all EdgePlacements. Everything has to be settled with the same published slices.
-    pub(crate) fn plan(&self, index: &Index, published: &Published) -> Vec<Write> {
+    /// The writes for all EdgePlacements, made as they are taken. Everything has to be settled with the same published
+    /// slices.
+    pub(crate) fn plan<'a>(&'a self, index: &'a Index, published: &'a Published) -> impl Iterator<Item = Write> + 'a {
         // Orphans belong to nobody who exists; going first they free their names.
-        let mut writes: Vec<Write> = published
+        let orphans = published
             .placements()
             .filter(|placement| index.find_placement(placement).is_none())
             .flat_map(|placement| published.slices_of(placement).map(move |(name, slice)| (placement, name, slice)))
-            .map(|(placement, name, slice)| Write::delete(ObjectKey::new(placement.cluster.as_str(), name), slice))
-            .collect();
-        let sequences = index.sorted_placements().into_iter().filter_map(|(key, id)| {
+            .map(|(placement, name, slice)| Write::delete(ObjectKey::new(placement.cluster.as_str(), name), slice));
+        let sequences = index.sorted_placements().into_iter().filter_map(move |(key, id)| {
             let max = match index.placements[id].state {
                 PlacementState::Active => self.max,
                 PlacementState::Held(_) => usize::MAX,
                 PlacementState::Deleting => return None,
             };
-            let is_free =
-                move |name: &ObjectKey| published.get(name).is_none() && self.is_free(index, published, id, name);
+            let is_free = |name: &ObjectKey| published.is_name_free(name) && self.is_free(index, published, id, name);
             Some(sequence(self.target(index, published, key, id), max, is_free))
         });
-        interleave(sequences.collect(), published, &mut writes);
-        writes
+        Interleave::new(published, core::iter::once(orphans.collect()).chain(sequences))
     }
 
     /// The slices of an EdgePlacement as they should be, by name.
@@ -188,65 +186,17 @@ impl Slices {
             });
             target.after.insert(name.into(), renewed);
         }
-        if target.before.is_empty() && self.is_free(index, published, id, &target.placement) {
-            let metadata = self.metadata(index, id, &target.placement, None);
-            let first = SinglePlacementSlice { metadata, destinations: Vec::new() };
-            target.after.insert(target.placement.name.clone(), Some(first));
+        if target.before.is_empty() {
+            let (first, own) = (Fence::first(), &target.placement);
+            let attempt = u32::from(!self.is_free(index, published, id, own));
+            let attempt = self.free_attempt(index, published, id, &first, attempt);
+            let key = slice_key(index, id, &first, attempt);
+            let mut metadata = self.metadata(index, id, &key, None);
+            if attempt > 0 {
+                metadata.annotations.insert(FENCE_ANNOTATION.into(), first.annotation(attempt));
+            }
+            target.after.insert(key.name, Some(SinglePlacementSlice { metadata, destinations: Vec::new() }));
         }
         target
     }
-}
-
-/// Puts the writes of all EdgePlacements one after the other.
-///
-/// A slice may have to wait until one of another EdgePlacement has left its name. Where two EdgePlacements wait for each
-/// other (a stranger gave the slices of each to the other), a helper has the content of one for the time being.
-fn interleave(sequences: Vec<Vec<Write>>, published: &Published, writes: &mut Vec<Write>) {
-    let mut gone: HashSet<ObjectKey> = writes.iter().map(|write| write.key.clone()).collect();
-    let mut helped: HashSet<ObjectKey> = HashSet::new();
-    let mut sequences: Vec<VecDeque<Write>> = sequences.into_iter().map(VecDeque::from).collect();
-    loop {
-        let before = writes.len();
-        for sequence in &mut sequences {
-            while let Some(write) = sequence.pop_front() {
-                let waits =
-                    write.verb == Verb::Create && published.get(&write.key).is_some() && !gone.contains(&write.key);
-                if waits {
-                    sequence.push_front(write);
-                    break;
-                }
-                if write.verb == Verb::Delete {
-                    gone.insert(write.key.clone());
-                }
-                writes.push(write);
-            }
-        }
-        if writes.len() > before {
-            continue;
-        }
-        let Some(sequence) = sequences.iter_mut().find(|sequence| !sequence.is_empty()) else { return };
-        let Some(create) = sequence.pop_front() else { return };
-        if !helped.insert(create.key.clone()) {
-            // Whoever has the name does not leave it: nothing is known that leads here, and nothing may get lost.
-            writes.push(create);
-            continue;
-        }
-        let helper = stand_in(&create, published, writes);
-        sequence.push_back(create);
-        sequence.push_back(Write::delete(helper.key.clone(), &SinglePlacementSlice::default()));
-        writes.push(helper);
-    }
-}
-
-/// A slice of another name with the content of one that cannot be created yet.
-fn stand_in(create: &Write, published: &Published, writes: &[Write]) -> Write {
-    let mut object = create.object.clone().unwrap_or_default();
-    let placement = Published::placement_name(&object).unwrap_or_default();
-    let names = (0..).map(|number| helper_name(&create.key.cluster, placement, number));
-    let mut keys = names.map(|name| ObjectKey::new(create.key.cluster.as_str(), name));
-    let is_free = |key: &ObjectKey| published.is_name_free(key) && writes.iter().all(|write| write.key != *key);
-    let key = keys.find(is_free).unwrap_or_default();
-    object.metadata.name.clone_from(&key.name);
-    object.metadata.annotations.remove(FENCE_ANNOTATION);
-    Write::create(key, object)
 }

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
-use super::name::{SOURCE_PLACEMENT, label_value};
+use super::name::SOURCE_PLACEMENT;
 use super::plan::{Verb, Write};
 use crate::object::{EDGE_GROUP, Kind, ObjectKey, OwnerReference, SinglePlacementSlice};
 
@@ -151,7 +151,6 @@ fn placement_of(slice: &SinglePlacementSlice) -> Option<&str> {
         return Some(&owner.name);
     }
     let label = metadata.labels.get(SOURCE_PLACEMENT)?;
-    // An annotation speaks for the label only if the label was made from it.
-    let full = metadata.annotations.get(SOURCE_PLACEMENT).filter(|name| label_value(name).0 == *label);
+    let full = metadata.annotations.get(SOURCE_PLACEMENT);
     Some(full.unwrap_or(label))
 }

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::bytes::Bytes;
-use super::server::{Server, owner_of};
+use super::server::Server;
 use crate::object::{Destination, ObjectKey, OwnerReference, SinglePlacementSlice};
 use crate::slices::{FENCE_ANNOTATION, SOURCE_PLACEMENT};
 
@@ -22,6 +22,8 @@ pub enum Mark {
     Both,
     /// The annotation that tells its range.
     Fence,
+    /// That annotation, for one of an unknown version.
+    Version,
     /// The UID of its owner, for another one.
     Uid,
 }
@@ -33,10 +35,8 @@ pub enum Act {
     Edit {
         /// Slice.
         nth: u8,
-
         /// How many it keeps.
         keep: u8,
-
         /// Whose it gets.
         from: u8,
     },
@@ -56,7 +56,6 @@ pub enum Act {
     Strip {
         /// Slice.
         nth: u8,
-
         /// Which.
         mark: Mark,
     },
@@ -84,7 +83,6 @@ pub enum Act {
     Copy {
         /// Slice.
         nth: u8,
-
         /// Name.
         to: u8,
     },
@@ -92,7 +90,6 @@ pub enum Act {
     Forge {
         /// Its EdgePlacement.
         placement: ObjectKey,
-
         /// Whose destinations it has.
         from: u8,
     },
@@ -114,7 +111,10 @@ impl Act {
         let nth = bytes.byte();
         match bytes.weighted(&[20, 20, 10, 15, 15, 10, 8, 8, 5, 5, 24, 12]) {
             0 => Self::Edit { nth, keep: bytes.byte(), from: bytes.byte() },
-            1 => Self::Strip { nth, mark: bytes.pick(&[Mark::Owner, Mark::Label, Mark::Both, Mark::Fence, Mark::Uid]) },
+            1 => Self::Strip {
+                nth,
+                mark: bytes.pick(&[Mark::Owner, Mark::Label, Mark::Both, Mark::Fence, Mark::Version, Mark::Uid]),
+            },
             2 => Self::Decorate { nth },
             3 => Self::Delete { nth },
             4 => Self::Squat { nth },
@@ -156,8 +156,7 @@ impl Act {
             }
             Self::Give { nth, like } => {
                 let (Some(mut slice), Some(like)) = (slice(server, *nth), slice(server, *like)) else { return };
-                // In one direction only: two that have each other's names would wait for each other.
-                if slice.metadata.cluster() == like.metadata.cluster() && owner_of(&slice) < owner_of(&like) {
+                if slice.metadata.cluster() == like.metadata.cluster() {
                     slice.metadata.labels = like.metadata.labels;
                     slice.metadata.owner_references = like.metadata.owner_references;
                     slice.metadata.annotations = like.metadata.annotations;
@@ -251,6 +250,7 @@ fn strip(slice: &mut SinglePlacementSlice, mark: Mark) {
     }
     match mark {
         Mark::Fence => drop(metadata.annotations.remove(FENCE_ANNOTATION)),
+        Mark::Version => drop(metadata.annotations.insert(FENCE_ANNOTATION.into(), "v0/0/k1/a/".into())),
         Mark::Uid => metadata.owner_references.iter_mut().for_each(|owner| owner.uid = "?".into()),
         Mark::Owner | Mark::Label | Mark::Both => {}
     }

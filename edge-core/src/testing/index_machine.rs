@@ -258,7 +258,7 @@ impl IndexMachine {
         let (sync_targets, locations) = (self.oracle.sync_targets().count(), self.oracle.locations().count());
         assert_eq!((counts.sync_targets, counts.locations, counts.pairs), (sync_targets, locations, pairs));
         assert_eq!(counts.placements, self.oracle.placements().count());
-        if self.steps % 8 == 0 {
+        if self.steps.is_multiple_of(8) {
             self.check_why();
         }
     }

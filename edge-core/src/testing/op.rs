@@ -180,6 +180,8 @@ pub enum Op {
         meanwhile: Vec<Change>,
         /// What strangers did while it was down.
         acts: Vec<Act>,
+        /// An EdgePlacement that selects everything appeared while it was down, with the name of this slice of another one.
+        usurped: Option<u8>,
         /// How many destinations a slice may hold from now on.
         max: Option<usize>,
         /// How many of the writes that follow are carried out; `None` for all.
@@ -295,7 +297,8 @@ impl Op {
                 let max = bytes.percent(30).then(|| bytes.pick(&MAXIMA));
                 let acts = if bytes.percent(40) { acts(bytes) } else { Vec::new() };
                 let meanwhile = if bytes.percent(50) { changes(1, 3, bytes) } else { Vec::new() };
-                Self::Restart { seed, meanwhile, acts, max, writes: few(bytes) }
+                let usurped = bytes.percent(10).then(|| bytes.byte());
+                Self::Restart { seed, meanwhile, acts, usurped, max, writes: few(bytes) }
             }
         }
     }

@@ -8,7 +8,7 @@ use super::act::nth_of;
 use super::server::{Server, owner_of};
 use super::{Act, Change, Op, Oracle, Script, Wanted, shuffle};
 use crate::event::Event;
-use crate::object::{Destination, Kind, ObjectKey, SinglePlacementSlice};
+use crate::object::{Destination, Kind, LabelSelector, ObjectKey, SinglePlacementSlice};
 use crate::order::NameHash;
 use crate::scheduler::{Options, Scheduler};
 use crate::selector::{Labels, validate_name};
@@ -35,7 +35,7 @@ pub struct SchedulerMachine {
     fences: BTreeMap<ObjectKey, String>,
     /// Somebody had to give way to a stranger's name.
     conflict: bool,
-    /// The maximum never rose, so no slice is too empty.
+    /// The maximum never rose and no stranger met a scheduler that was down, so no slice is too empty.
     packed: bool,
     steps: usize,
 }
@@ -83,6 +83,12 @@ impl SchedulerMachine {
         machine.step(&Op::Batch(Vec::new()));
     }
 
+    /// The server.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// One step of a script.
     pub fn step(&mut self, op: &Op) {
         self.steps += 1;
@@ -98,20 +104,15 @@ impl SchedulerMachine {
                 assert!(!harmless || !was_at_rest || writes == 0, "what others put on a slice never causes a write");
             }
             Op::Usurp { nth, selectors } => {
-                let further = self.server.published().iter().filter(|(key, slice)| owner_of(slice) != Some(&key.name));
-                if let Some(key) = nth_of(further.map(|(key, _)| key.clone()), *nth) {
-                    let put = Change::PutPlacement { key, uid: 0, selectors: selectors.clone(), deleting: false };
-                    self.change(&[put.event()], None);
-                }
+                let usurper = self.usurper(*nth, selectors.clone());
+                self.change(&Vec::from_iter(usurper), None);
             }
             Op::Abdicate { nth } => {
                 if let Some(key) = nth_of(self.oracle.placements().map(|(key, _)| key.clone()), *nth) {
                     self.change(&[Event::EdgePlacement(key, None)], None);
                 }
             }
-            Op::Restart { seed, meanwhile, acts, max, writes } => {
-                self.restart(usize::from(*seed), meanwhile, acts, *max, writes.map(usize::from));
-            }
+            Op::Restart { .. } => self.restart(op),
         }
     }
 
@@ -168,7 +169,15 @@ impl SchedulerMachine {
         }
     }
 
-    fn restart(&mut self, seed: usize, meanwhile: &[Change], acts: &[Act], max: Option<usize>, limit: Option<usize>) {
+    /// An EdgePlacement with the name of a further slice.
+    fn usurper(&self, nth: u8, selectors: Vec<LabelSelector>) -> Option<Event> {
+        let further = self.server.published().iter().filter(|(key, slice)| owner_of(slice) != Some(&key.name));
+        let key = nth_of(further.map(|(key, _)| key.clone()), nth)?;
+        Some(Change::PutPlacement { key, uid: 0, selectors, deleting: false }.event())
+    }
+
+    fn restart(&mut self, op: &Op) {
+        let Op::Restart { seed, meanwhile, acts, usurped, max, writes } = op else { return };
         let readable = |(key, record, labels): (&ObjectKey, &crate::event::SyncTargetRecord, Option<&Labels>)| {
             let mut record = record.clone();
             record.labels = labels.cloned();
@@ -182,16 +191,21 @@ impl SchedulerMachine {
             .filter(|event| !matches!(event, Event::SyncTarget(_, Some(record)) if record.labels.is_none()))
             .collect();
         self.apply_to_oracle(&last_of_each(&changes));
+        let usurper = usurped.and_then(|nth| self.usurper(nth, [LabelSelector::default()].into()));
+        self.apply_to_oracle(&Vec::from_iter(usurper.clone()));
         self.act(acts);
         let max = max.unwrap_or(self.max);
-        let nothing_happened = self.at_rest && changes.is_empty() && acts.is_empty() && max >= self.max;
-        self.packed &= max <= self.max;
+        let nothing_happened = self.at_rest && changes.is_empty() && usurper.is_none() && acts.is_empty();
+        let nothing_happened = nothing_happened && max >= self.max;
+        // Slices that strangers made just what they are to be are not written, hence not merged.
+        let moved = |act: &Act| !matches!(act, Act::Decorate { .. } | Act::Squat { .. } | Act::Strip { .. });
+        self.packed &= max <= self.max && !acts.iter().any(moved);
         self.max = max;
         self.oracle.restart();
         self.known.clear();
         self.memory.clear();
-        self.scheduler = self.fresh_scheduler(seed, max);
-        let writes = self.settle(limit, false);
+        self.scheduler = self.fresh_scheduler(usize::from(*seed), max);
+        let writes = self.settle(writes.map(usize::from), false);
         assert!(!nothing_happened || writes == 0, "a restart with nothing changed writes nothing");
     }
 
@@ -200,7 +214,7 @@ impl SchedulerMachine {
         let mut scheduler = mk_scheduler(self.hash, max);
         let mut events = self.oracle.events();
         shuffle(&mut events, seed);
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             scheduler.apply_batch(&events);
         } else {
             for event in &events {
@@ -220,6 +234,9 @@ impl SchedulerMachine {
         self.scheduler.settle(self.server.published());
         self.scheduler.internal_validate();
         let plan = self.scheduler.plan(self.server.published());
+        let resolve =
+            |key| self.scheduler.resolve(self.server.published(), key).iter().map(content).collect::<Vec<_>>();
+        let resolved: Vec<Vec<_>> = before.wanted.keys().map(resolve).collect();
         let limit = limit.unwrap_or(plan.len());
         let mut written = BTreeSet::new();
         for write in plan.iter().take(limit) {
@@ -234,6 +251,10 @@ impl SchedulerMachine {
         }
         self.at_rest = limit >= plan.len();
         if self.at_rest {
+            for (key, resolved) in before.wanted.keys().zip(resolved) {
+                let slices = self.server.slices_of(key).into_iter().map(content);
+                assert_eq!(slices.collect::<Vec<_>>(), resolved, "the slices of {key} are what they resolve to");
+            }
             self.check_rest(&before);
             let conflict = before.wanted.keys().any(|key| self.scheduler.has_slice_conflict(key));
             if before.quiet && !self.conflict && !conflict {
@@ -298,7 +319,7 @@ impl SchedulerMachine {
         self.scheduler.settle(self.server.published());
         self.scheduler.internal_validate();
         assert_eq!(self.scheduler.plan(self.server.published()), [], "a second plan is empty");
-        let max = if self.steps % 2 == 0 { self.max } else { self.max + 1 + self.steps % 7 };
+        let max = if self.steps.is_multiple_of(2) { self.max } else { self.max + 1 + self.steps % 7 };
         let mut restarted = self.fresh_scheduler(self.steps, max);
         restarted.settle(self.server.published());
         restarted.internal_validate();
@@ -310,7 +331,7 @@ impl SchedulerMachine {
     }
 
     fn check_active(&self, key: &ObjectKey, rows: &BTreeSet<Destination>, before: &[SinglePlacementSlice], uid: &str) {
-        let slices = self.server.slices_of(key);
+        let mut slices = self.server.slices_of(key);
         let mut have: Vec<Destination> = slices.iter().flat_map(|slice| slice.destinations.iter().cloned()).collect();
         have.sort();
         // Of a SyncTarget without UID the one that was published before stays.
@@ -357,11 +378,19 @@ impl SchedulerMachine {
             }
             let owners: Vec<_> =
                 metadata.owner_references.iter().filter(|owner| owner.kind == "EdgePlacement").collect();
+            assert!(owners.iter().all(|owner| !owner.uid.is_empty()), "an owner without UID is garbage");
             if !uid.is_empty() {
                 assert_eq!(owners.len(), 1, "one owner");
                 assert_eq!((&*owners[0].name, &*owners[0].uid), (&*key.name, uid));
                 assert_eq!((owners[0].controller, owners[0].block_owner_deletion), (None, None), "no flags");
             }
+        }
+        let lowest = |slice: &SinglePlacementSlice| slice.destinations.iter().map(|row| order[&place(row)]).min();
+        slices.sort_by_key(|slice| lowest(slice));
+        for (a, b) in slices.iter().zip(slices.iter().skip(1)) {
+            let (a, b) = (a.destinations.len(), b.destinations.len());
+            let small = 4 * a.min(b) < self.max && 4 * (a + b) <= 3 * self.max;
+            assert!(!small || !self.packed, "slices of {a} and {b} should be one");
         }
         let first = slices.iter().any(|slice| slice.metadata.name == key.name);
         assert_eq!(first, self.is_free(key), "the first slice of {key}");
@@ -392,7 +421,6 @@ impl SchedulerMachine {
             assert_eq!(empty_first, !deleting && self.is_free(key), "an invalid one gets its empty first slice: {key}");
             return;
         }
-        let content = |slice: &SinglePlacementSlice| (slice.metadata.name.clone(), slice.destinations.clone());
         assert!(before.iter().map(content).eq(after.iter().map(|slice| content(slice))), "the slices of {key} stay");
         for owner in after.iter().flat_map(|slice| &slice.metadata.owner_references) {
             let current = owner.kind != "EdgePlacement" || owner.uid == *uid || uid.is_empty() || deleting;
@@ -451,6 +479,10 @@ fn last_of_each(events: &[Event]) -> Vec<Event> {
     let last: BTreeMap<(Kind, &ObjectKey), &Event> =
         events.iter().map(|event| ((event.kind(), event.key()), event)).collect();
     last.into_values().cloned().collect()
+}
+
+fn content(slice: &SinglePlacementSlice) -> (String, Vec<Destination>) {
+    (slice.metadata.name.clone(), slice.destinations.clone())
 }
 
 fn place(row: &Destination) -> Place {

@@ -36,8 +36,8 @@ impl Server {
         self.published.get(key).is_some() || self.garbled.contains_key(key)
     }
 
-    /// Names that were in use once, and are not now; and those of `placements`.
-    pub(super) fn free_names(&self) -> impl Iterator<Item = ObjectKey> {
+    /// Names that were in use once, or that an EdgePlacement has, and that no slice has now.
+    pub fn free_names(&self) -> impl Iterator<Item = ObjectKey> {
         self.names.iter().filter(|key| !self.exists(key)).cloned().collect::<Vec<_>>().into_iter()
     }
 

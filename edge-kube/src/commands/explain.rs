@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 
-use edge_core::event::Event;
+use edge_core::event::{Event, Holds};
 use edge_core::index::{ClauseWhy, PlacementWhy, RequirementWhy, SelectorWhy, Why};
 use edge_core::object::{Kind, ObjectKey};
 use edge_core::selector::Selector;
@@ -20,9 +20,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "[CLUSTER/]NAME", value_parser = parse_name)]
     placement: Name,
     /// The Location; without it, all are looked at
+    ///
+    /// Without CLUSTER it is the one in the SyncTarget's cluster or in --cluster-name, or else the only one of the name.
     #[arg(long, value_name = "[CLUSTER/]NAME", value_parser = parse_name)]
     location: Option<Name>,
     /// The SyncTarget; without it, all of the Location's logical cluster are looked at
+    ///
+    /// Without CLUSTER it is the one in --cluster-name, or else the only one of the name or the one in the Location's
+    /// cluster.
     #[arg(long, value_name = "[CLUSTER/]NAME", value_parser = parse_name)]
     sync_target: Option<Name>,
 }
@@ -102,7 +107,7 @@ impl Explain<'_> {
                 writeln!(out, "  it is invalid: {invalid}")?;
                 writeln!(out, "  so each EdgePlacement keeps the destinations that it had through it")?;
             }
-            writeln!(out, "SyncTarget {sync_target}: {}", held(&why))?;
+            writeln!(out, "SyncTarget {sync_target}: {}", self.held(location, &why))?;
             match &why.sync_target.selector {
                 SelectorWhy::Clause(clause) if why.sync_target.same_cluster && why.sync_target.labels_known => {
                     print_clause("instanceSelector", clause, out)?;
@@ -124,10 +129,12 @@ impl Explain<'_> {
         self.heading(&self.state(), out)?;
         self.location_part(location, out)?;
         writeln!(out, "SyncTargets of {}:", location.cluster)?;
-        for key in keys(self.world, Kind::SyncTarget).filter(|key| key.cluster == location.cluster) {
-            self.line(&key.name, location, key, out)?;
+        let mut sync_targets =
+            keys(self.world, Kind::SyncTarget).filter(|key| key.cluster == location.cluster).peekable();
+        if sync_targets.peek().is_none() {
+            return writeln!(out, "  none: no SyncTarget is in the Location's logical cluster");
         }
-        Ok(())
+        sync_targets.try_for_each(|key| self.line(&key.name, location, key, out))
     }
 
     /// A line for each Location of the SyncTarget's cluster.
@@ -136,10 +143,10 @@ impl Explain<'_> {
             keys(self.world, Kind::Location).filter(|key| key.cluster == sync_target.cluster).collect();
         self.heading(&self.state(), out)?;
         writeln!(out, "SyncTarget {sync_target}, through the Locations of {}:", sync_target.cluster)?;
-        for location in locations {
-            self.line(&location.name, location, sync_target, out)?;
+        if locations.is_empty() {
+            return writeln!(out, "  none: no Location is in the SyncTarget's logical cluster");
         }
-        Ok(())
+        locations.into_iter().try_for_each(|location| self.line(&location.name, location, sync_target, out))
     }
 
     /// A line for each Location.
@@ -153,14 +160,18 @@ impl Explain<'_> {
         }
         let selected = index.locations(&self.placement).unwrap_or_default();
         writeln!(out, "Locations:")?;
+        if locations.is_empty() {
+            return writeln!(out, "  none: the input has no Location");
+        }
         for key in locations {
             let found = selected.binary_search_by_key(&(&*key.cluster, &*key.name), |have| (have.cluster, have.name));
             match found.ok().map(|at| &selected[at]) {
                 Some(location) => {
+                    let nothing = self.why_nothing(key).map(|why| format!("; {why}")).unwrap_or_default();
                     let frozen = location.invalid.map(|invalid| format!("; it is invalid, so these stay: {invalid}"));
                     writeln!(
                         out,
-                        "  {key}: selected, {}{}",
+                        "  {key}: selected, {}{nothing}{}",
                         counted(location.sync_targets, "destination"),
                         frozen.unwrap_or_default()
                     )?;
@@ -264,7 +275,8 @@ impl Explain<'_> {
     /// The first reason why not.
     fn because(&self, location: &ObjectKey, sync_target: &ObjectKey, why: &Why) -> String {
         if why.placement != PlacementWhy::Active {
-            return ": so its slices say".into();
+            let none = self.world.published.slices_of(&self.placement).next().is_none();
+            return String::from(if none { ": it has no slices yet" } else { ": so its slices say" });
         }
         if why.is_destination {
             return String::new();
@@ -278,7 +290,42 @@ impl Explain<'_> {
         if !why.location.selected {
             return format!(": the Location is not selected{}", self.why_not_selected(location));
         }
-        format!(": {}", held(why))
+        format!(": {}", self.held(location, why))
+    }
+
+    /// Whether the Location holds the SyncTarget, in a few words.
+    fn held(&self, location: &ObjectKey, why: &Why) -> String {
+        let part = &why.sync_target;
+        if !part.same_cluster {
+            return "not held, since it is in another logical cluster".into();
+        }
+        match &part.selector {
+            SelectorWhy::Frozen(_) if why.is_destination => "kept".into(),
+            SelectorWhy::Frozen(_) => "not kept, since it was not there before the Location became invalid".into(),
+            SelectorWhy::Nothing => {
+                let why = self.why_nothing(location).unwrap_or_else(|| "it can hold nothing".into());
+                format!("not held by the Location: {why}")
+            }
+            _ if !part.labels_known && why.is_destination => "kept, since its labels cannot be read".into(),
+            _ if !part.labels_known => "not held, since its labels cannot be read".into(),
+            SelectorWhy::Clause(clause) if clause.matches => "held".into(),
+            SelectorWhy::Clause(clause) => format!("not held: {}", failures(clause)),
+        }
+    }
+
+    /// Why a valid Location can hold nothing at all, if it cannot.
+    fn why_nothing(&self, location: &ObjectKey) -> Option<String> {
+        let holds = self.world.events.iter().find_map(|event| match event {
+            Event::Location(key, Some(record)) if key == location => record.holds.as_ref().ok(),
+            _ => None,
+        })?;
+        match holds {
+            // Manifests always have a selector, given or by default.
+            Holds::Nothing => Some("its spec.resource is not synctargets of workload.kcp.io/v1alpha1".into()),
+            Holds::Matching(selector) => {
+                selector.contradiction().is_some().then(|| format!("its spec.instanceSelector matches {selector}"))
+            }
+        }
     }
 
     /// What the Location's labels lack, selector by selector.
@@ -298,25 +345,6 @@ impl Explain<'_> {
         };
         let reasons: Vec<String> = self.clauses(location).iter().map(reason).collect();
         if reasons.is_empty() { ": there is no selector".into() } else { format!(": {}", reasons.join("; ")) }
-    }
-}
-
-/// Whether the Location holds the SyncTarget, in a few words.
-fn held(why: &Why) -> String {
-    let part = &why.sync_target;
-    if !part.same_cluster {
-        return "not held, since it is in another logical cluster".into();
-    }
-    match &part.selector {
-        SelectorWhy::Frozen(_) if why.is_destination => "kept".into(),
-        SelectorWhy::Frozen(_) => "not kept, since it was not there before the Location became invalid".into(),
-        SelectorWhy::Nothing => {
-            "not held, since the Location can hold nothing (spec.resource, spec.instanceSelector)".into()
-        }
-        _ if !part.labels_known && why.is_destination => "kept, since its labels cannot be read".into(),
-        _ if !part.labels_known => "not held, since its labels cannot be read".into(),
-        SelectorWhy::Clause(clause) if clause.matches => "held".into(),
-        SelectorWhy::Clause(clause) => format!("not held: {}", failures(clause)),
     }
 }
 

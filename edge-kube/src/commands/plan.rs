@@ -1,13 +1,13 @@
 //! `edge-kube plan`.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 use clap::ValueEnum;
-use edge_core::object::{Destination, ObjectMeta, SinglePlacementSlice};
-use edge_core::slices::{Verb, Write as SliceWrite};
+use edge_core::object::{Destination, ObjectKey, ObjectMeta, SinglePlacementSlice};
+use edge_core::slices::{Published, Verb, Write as SliceWrite};
 use serde::Serialize;
 
 use super::output::{Items, print_json};
@@ -31,16 +31,16 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> Result<World, Failure> {
-    let world = World::load(&args.input)?;
-    let writes = world.scheduler.plan(&world.published);
+    let mut world = World::load(&args.input)?;
+    let World { scheduler, published, .. } = &mut world;
+    let writes = scheduler.writes(published);
     let mut out = BufWriter::new(io::stdout().lock());
     match args.output {
-        Format::Text => print_text(&world, &writes, &mut out)?,
-        Format::Json => {
-            print_json(&Plan { writes: Items(Cell::new(Some(writes.iter().map(WriteJson::from)))) }, &mut out)?
-        }
+        Format::Text => print_text(published, writes, &mut out)?,
+        Format::Json => print_json(&Plan { writes: Items(Cell::new(Some(writes.map(WriteJson::from)))) }, &mut out)?,
     }
     out.flush()?;
+    drop(out);
     world.report_conflicts()?;
     Ok(world)
 }
@@ -52,57 +52,70 @@ struct Plan<I: Iterator<Item: Serialize>> {
 }
 
 #[derive(Serialize)]
-struct WriteJson<'a> {
+struct WriteJson {
     verb: &'static str,
-    cluster: &'a str,
-    name: &'a str,
-    object: Option<&'a SinglePlacementSlice>,
+    cluster: String,
+    name: String,
+    object: Option<SinglePlacementSlice>,
     /// What a deletion requires; a replacement has it in its object.
     #[serde(skip_serializing_if = "Option::is_none")]
-    preconditions: Option<Preconditions<'a>>,
+    preconditions: Option<Preconditions>,
 }
 
 /// As in `DeleteOptions` of Kubernetes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Preconditions<'a> {
+struct Preconditions {
     #[serde(skip_serializing_if = "Option::is_none")]
-    uid: Option<&'a str>,
+    uid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resource_version: Option<&'a str>,
+    resource_version: Option<String>,
 }
 
-impl<'a> From<&'a SliceWrite> for WriteJson<'a> {
-    fn from(write: &'a SliceWrite) -> Self {
-        let (uid, resource_version) = (write.uid.as_deref(), write.resource_version.as_deref());
-        let known = write.verb == Verb::Delete && (uid.is_some() || resource_version.is_some());
+impl From<SliceWrite> for WriteJson {
+    fn from(write: SliceWrite) -> Self {
+        let SliceWrite { verb, key, object, uid, resource_version } = write;
+        let known = verb == Verb::Delete && (uid.is_some() || resource_version.is_some());
         Self {
+            verb: verb.as_str(),
+            cluster: key.cluster,
+            name: key.name,
+            object,
             preconditions: known.then_some(Preconditions { uid, resource_version }),
-            verb: write.verb.as_str(),
-            cluster: &write.key.cluster,
-            name: &write.key.name,
-            object: write.object.as_ref(),
         }
     }
 }
 
-fn print_text(world: &World, writes: &[SliceWrite], out: &mut impl Write) -> io::Result<()> {
-    if writes.is_empty() {
-        return writeln!(out, "nothing to do");
-    }
-    let mut published = world.published.clone();
+fn print_text(published: &Published, writes: impl Iterator<Item = SliceWrite>, out: &mut impl Write) -> io::Result<()> {
     let mut verbs: BTreeMap<Verb, usize> = BTreeMap::new();
     let nothing = SinglePlacementSlice::default();
+    // What helpers and slices that are written twice were written before. Such writes are close to each other.
+    let mut recent: VecDeque<(ObjectKey, SinglePlacementSlice)> = VecDeque::new();
     for write in writes {
-        let before = published.get(&write.key).unwrap_or(&nothing);
-        let after = write.object.as_ref().unwrap_or(&nothing);
-        print_write(write, before, after, out)?;
-        published.apply(write);
+        let latest = recent.iter().rev().find(|(key, _)| *key == write.key).map(|(_, slice)| slice);
+        let before = match write.verb {
+            Verb::Create => &nothing,
+            _ => latest.or_else(|| published.get(&write.key)).unwrap_or(&nothing),
+        };
+        print_write(&write, before, write.object.as_ref().unwrap_or(&nothing), out)?;
         *verbs.entry(write.verb).or_default() += 1;
+        if let Some(object) = write.object {
+            recent.push_back((write.key, object));
+            if recent.len() > RECENT {
+                recent.pop_front();
+            }
+        }
     }
+    if verbs.is_empty() {
+        return writeln!(out, "nothing to do");
+    }
+    let total = counted(verbs.values().sum(), "write");
     let verbs: Vec<String> = verbs.iter().map(|(verb, count)| format!("{count} {}", verb.as_str())).collect();
-    writeln!(out, "{}: {}", counted(writes.len(), "write"), verbs.join(", "))
+    writeln!(out, "{total}: {}", verbs.join(", "))
 }
+
+/// So many written slices are remembered for what comes after them.
+const RECENT: usize = 100;
 
 /// Cluster, Location and SyncTarget: sorted as the entries of a slice.
 type Key<'a> = (&'a str, &'a str, &'a str);

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 
 use edge_core::object::{ObjectKey, SinglePlacementSlice};
+use edge_core::slices::Published;
 
 use super::output::{self, Format};
 use super::{Failure, Input, World, counted};
@@ -52,6 +53,10 @@ impl Unknown {
     }
 
     fn count(&mut self, slice: &SinglePlacementSlice) {
+        // What is not ours is as its owner wants it.
+        if Published::placement_name(slice).is_none() {
+            return;
+        }
         for destination in slice.destinations.iter().filter(|destination| destination.sync_target_uid.is_empty()) {
             self.destinations += 1;
             self.sync_targets

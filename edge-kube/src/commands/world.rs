@@ -46,7 +46,7 @@ impl World {
 
     /// Says which EdgePlacements cannot have the first slice that they should have.
     pub(super) fn report_conflicts(&self) -> io::Result<()> {
-        for placement in self.scheduler.placements().filter(|key| self.scheduler.has_slice_conflict(key)) {
+        for placement in self.scheduler.placements().filter(|key| self.has_conflict(key)) {
             let ObjectKey { cluster, name } = &placement;
             writeln!(
                 io::stderr(),
@@ -55,6 +55,12 @@ impl World {
             )?;
         }
         Ok(())
+    }
+
+    /// Whether the EdgePlacement's first slice cannot have its name. One that is being deleted needs none.
+    fn has_conflict(&self, placement: &ObjectKey) -> bool {
+        let held = self.scheduler.index().held(placement).is_some();
+        self.scheduler.has_slice_conflict(placement) || (held && self.published.is_foreign(placement))
     }
 
     /// Whether the manifests leave a UID out that slices should have.

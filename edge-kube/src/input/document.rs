@@ -109,6 +109,22 @@ impl<'a, 'c> Documents<'a, 'c> {
         }
         let api_version = field(node, "apiVersion", default.api_version)?;
         let kind = field(node, "kind", default.kind)?;
+        if is_list(kind)
+            && let Some(items) = node.get("items")
+        {
+            match items.value() {
+                Value::List(_) | Value::Null => {}
+                _ => {
+                    return Err(Malformed::rule(
+                        items.at,
+                        format!("items: expected a list, found {}", items.describe()),
+                    ));
+                }
+            }
+        }
+        if is_list(kind) && !matches!(node.get("items").map(Node::value), Some(Value::List(_))) {
+            return Ok(());
+        }
         if kind.ends_with("List")
             && let Some(Value::List(items)) = node.get("items").map(Node::value)
         {
@@ -202,6 +218,11 @@ fn field<'n>(node: &'n Node<'_>, key: &str, default: Option<&'n str>) -> Result<
             None => Err(Malformed::rule(value.at, format!("{key}: expected a string, found {}", value.describe()))),
         },
     }
+}
+
+/// Whether the kind is a list of ours, or of anything.
+fn is_list(kind: &str) -> bool {
+    kind.strip_suffix("List").is_some_and(|of| of.is_empty() || Kind::ALL.iter().any(|known| known.as_str() == of))
 }
 
 fn known(api_version: &str, kind: &str) -> Option<Kind> {

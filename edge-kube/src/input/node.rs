@@ -12,7 +12,7 @@ pub(super) const MAX_DEPTH: usize = 128;
 
 /// Most nodes that one object may have in memory. An API server refuses requests of more than about 3 MB, so an object
 /// of this size is no object; the elements of a top-level list are counted one by one.
-pub(super) const MAX_NODES: usize = 2_000_000;
+pub(super) const MAX_NODES: usize = 8_000_000;
 
 /// What a text counts as, in nodes: a long one costs more than a node to copy.
 pub(super) fn text_weight(text: &str) -> usize {
