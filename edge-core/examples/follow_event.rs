@@ -58,9 +58,8 @@ fn main() {
     println!("at rest: {} writes", scheduler.plan(&published).len());
 }
 
-/// Settles, and carries the planned writes out as an API server would.
+/// Carries the planned writes out as an API server would.
 fn carry_out(scheduler: &mut Scheduler, published: &mut Published) {
-    scheduler.settle(published);
     for write in scheduler.plan(published) {
         let destinations = write.object.as_ref().map_or(0, |slice: &SinglePlacementSlice| slice.destinations.len());
         println!("write:  {} {}, {destinations} destinations", write.verb.as_str(), write.key);
