@@ -47,6 +47,7 @@ mod intern;
 mod leaves;
 pub mod object;
 pub mod order;
+pub mod publisher;
 pub mod scheduler;
 pub mod selector;
 pub mod slices;

@@ -11,9 +11,9 @@ mod meta;
 mod wire;
 
 pub use kinds::{
-    AvailableSelectorLabel, Destination, EdgePlacement, EdgePlacementSpec, EdgePlacementStatus, Location, LocationSpec,
-    LocationStatus, NonNamespacedObjectReferenceSet, Object, ResourceRef, SinglePlacementSlice, SupportedApiExport,
-    SyncTarget, SyncTargetSpec, UpsyncSet,
+    AvailableSelectorLabel, Condition, Destination, EdgePlacement, EdgePlacementSpec, EdgePlacementStatus, Location,
+    LocationSpec, LocationStatus, NonNamespacedObjectReferenceSet, Object, ResourceRef, SinglePlacementSlice,
+    SupportedApiExport, SyncTarget, SyncTargetSpec, UpsyncSet,
 };
 pub use meta::{CLUSTER_ANNOTATION, LabelSelector, LabelSelectorRequirement, ObjectMeta, OwnerReference};
 

@@ -122,12 +122,45 @@ pub struct UpsyncSet {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EdgePlacementStatus {
+    /// Whether the slices are as they should be, and what is in the way; not in the original's API.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub conditions: Vec<Condition>,
+    /// How many destinations there are; not in the original's API.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub destination_count: Option<i32>,
     /// How many Locations are selected.
     #[serde(deserialize_with = "null_as_default")]
     pub matching_location_count: i32,
+    /// How many SinglePlacementSlices hold the destinations; not in the original's API.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub slice_count: Option<i32>,
     /// The generation that the slices answer.
     #[serde(deserialize_with = "null_as_default")]
     pub spec_generation: i32,
+}
+
+/// Kubernetes' `meta/v1` Condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Condition {
+    /// RFC 3339: since when the status is what it is.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub last_transition_time: Option<String>,
+    /// For people; at most 32768 bytes.
+    #[serde(deserialize_with = "null_as_default")]
+    pub message: String,
+    /// The generation that the condition is about; 0 means unknown.
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
+    pub observed_generation: i64,
+    /// Why, in one word.
+    #[serde(deserialize_with = "null_as_default")]
+    pub reason: String,
+    /// `True`, `False` or `Unknown`.
+    #[serde(deserialize_with = "null_as_default")]
+    pub status: String,
+    /// What it is about.
+    #[serde(rename = "type", deserialize_with = "null_as_default")]
+    pub kind: String,
 }
 
 /// A set of SyncTargets of its own logical cluster.
