@@ -1,0 +1,3 @@
+//! The scheduler, live: watches objects, and keeps the SinglePlacementSlices as they should be.
+
+pub(crate) mod backend;

@@ -1,0 +1,51 @@
+//! What stands between the engine and the place where objects live.
+//!
+//! A backend watches: its tasks send [`Input`]s to the engine. And it acts: [`Backend::perform`] carries out one request.
+
+use std::future::Future;
+
+use edge_core::event::Event;
+use edge_core::object::{EdgePlacementStatus, Kind, ObjectKey};
+use edge_core::publisher::{Action, Outcome, Seen};
+
+/// Where objects come from: a shard's virtual workspace of one APIExport, a cluster, a folder. Never used again for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SourceId(pub(crate) u32);
+
+/// What a backend tells the engine.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// There is a source for objects of these kinds: nothing is complete before it has been listed.
+    SourceAdded { source: SourceId, name: String, kinds: Vec<Kind> },
+    /// The source is no more, and that is certain: its objects are gone.
+    SourceRemoved { source: SourceId },
+    /// Whether the sources themselves are known, and if not, what is waited for. A backend without any source yet says so.
+    Sources(Result<(), String>),
+    /// A list begins: what it does not show until it ends is gone.
+    Listing { source: SourceId, kind: Kind },
+    /// An object exists, from a list or a watch.
+    Object { source: SourceId, object: Observed },
+    /// An object is gone.
+    Gone { source: SourceId, kind: Kind, key: ObjectKey, uid: Option<String> },
+    /// The list has ended.
+    Listed { source: SourceId, kind: Kind },
+    /// The watch or list of a kind fails at present, with the reason; it goes on by itself.
+    Failing { source: SourceId, kind: Kind, reason: String },
+}
+
+/// An object as it was observed.
+#[derive(Debug)]
+pub(crate) enum Observed {
+    /// A SyncTarget or a Location; the event is never a deletion.
+    Spec(Event),
+    /// An EdgePlacement, with its status.
+    EdgePlacement(Event, EdgePlacementStatus),
+    /// A SinglePlacementSlice: `Seen::Object` or `Seen::Unreadable`.
+    Slice(ObjectKey, Seen),
+}
+
+/// Carries out requests.
+pub(crate) trait Backend: Send + Sync + 'static {
+    /// Carries out one request and says what became of it. Does not fail, does not retry, and comes to an end in about 30 s.
+    fn perform(&self, action: Action) -> impl Future<Output = Outcome> + Send;
+}
