@@ -186,6 +186,8 @@ pub struct Publisher {
     requests: HashMap<RequestId, Subject>,
     next_id: u64,
     turn: u32,
+    /// What is known of slices that cannot be read.
+    unreadable: HashMap<ObjectKey, ObjectMeta>,
     /// UIDs of slices that are gone although the watch may not say so yet, and since when.
     graves: HashMap<ObjectKey, (String, Time)>,
 }
@@ -217,6 +219,7 @@ impl Publisher {
             requests: HashMap::new(),
             next_id: 0,
             turn: 0,
+            unreadable: HashMap::new(),
             graves: HashMap::new(),
         }
     }
@@ -372,6 +375,27 @@ impl Publisher {
         obstacles
     }
 
+    /// Slices that are not known to be as they should be, and what is known of them; for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn internal_dirty(&self) -> Vec<String> {
+        let index = self.scheduler.index();
+        let unclean = |home: &ObjectKey| -> Vec<ObjectKey> {
+            let layout = index.find_placement(home).map_or(&[][..], |id| self.scheduler.slices().layout(id));
+            let keys = layout.iter().map(|&slice| self.scheduler.slices().key(index, slice));
+            keys.filter(|key| !self.is_clean(key)).collect()
+        };
+        let describe = |(home, book): (&ObjectKey, &Book)| -> Vec<String> {
+            let barred = |key: &ObjectKey| if book.barred.contains(key) { "barred" } else { "not barred" };
+            let aim = |key: &ObjectKey| self.internal_aim(key);
+            let slots = book.dirty.iter();
+            slots
+                .map(|key| format!("{key} {} {} {:?} {:?}", barred(key), aim(key), unclean(home), self.slots.get(key)))
+                .collect()
+        };
+        self.books.iter().flat_map(describe).collect()
+    }
+
     fn request(&mut self, subject: Subject, action: Action, trigger: Option<Trigger>) -> Request {
         let id = RequestId(self.next_id);
         self.next_id += 1;
@@ -429,10 +453,7 @@ impl Publisher {
         if slot.flight.is_none() && !slot.queued && slot.home != home {
             let old = core::mem::replace(&mut slot.home, home.clone());
             slot.dirty = false;
-            if let Some(book) = self.books.get_mut(&old) {
-                book.dirty.remove(key);
-                book.barred.remove(key);
-            }
+            self.strike(&old, key);
         }
         let slot = self.slot(key);
         let home = slot.home.clone();
@@ -466,18 +487,28 @@ impl Publisher {
         if slot.is_idle() {
             self.slots.remove(key);
         }
-        let Some(book) = self.books.get_mut(&home) else { return };
+        self.strike(&home, key);
+    }
+
+    /// A slice is no longer among the dirty ones of an EdgePlacement.
+    fn strike(&mut self, placement: &ObjectKey, key: &ObjectKey) {
+        let Some(book) = self.books.get_mut(placement) else { return };
         book.dirty.remove(key);
         book.barred.remove(key);
         book.status.confirmed(key);
-        if book.dirty.is_empty() && book.in_flight == 0 {
-            if let Some(id) = self.scheduler.index().find_placement(&home)
-                && let Some(flips) = self.flips.get_mut(&id)
-            {
-                flips.clear();
-            }
+        // What is left waits for the others to be clean.
+        let only_barred = book.dirty.iter().all(|dirty| book.barred.contains(dirty));
+        if book.dirty.is_empty()
+            && book.in_flight == 0
+            && let Some(id) = self.scheduler.index().find_placement(placement)
+            && let Some(flips) = self.flips.get_mut(&id)
+        {
+            flips.clear();
         }
-        self.review_status(&home);
+        if only_barred {
+            self.wake_barred(placement);
+        }
+        self.review_status(placement);
     }
 
     /// Looks at all slices again that wait for others of an EdgePlacement.

@@ -74,8 +74,8 @@ impl Publisher {
                 self.failed(key, flight, Failure::Unknown(String::from("unexpected answer")), access, now);
             }
         }
-        self.mark(key, None);
         self.wake_waiters(key);
+        self.mark(key, None);
         self.check_stalled(&home);
     }
 
@@ -115,8 +115,8 @@ impl Publisher {
                         slot.attempts = 0;
                         slot.not_before = slot.not_before.min(now);
                         slot.parked = None;
+                        self.make_thin(key);
                     }
-                    self.make_thin(key);
                 } else {
                     // The server keeps something else than what was sent: trying again at once would not help.
                     slot.attempts += 1;

@@ -86,10 +86,7 @@ impl Publisher {
         }
         let old = core::mem::replace(&mut slot.home, home.clone());
         let dirty = slot.dirty;
-        if let Some(book) = self.books.get_mut(&old) {
-            book.dirty.remove(key);
-            book.barred.remove(key);
-        }
+        self.strike(&old, key);
         self.check_stalled(&old);
         if dirty {
             self.book(&home).dirty.insert(key.clone());
@@ -112,6 +109,19 @@ impl Publisher {
         match owner {
             Some(owner) => self.aim_at_other(owner),
             None => self.held_without_slice(key).map_or(Aim::Leave, Aim::HaveEmpty),
+        }
+    }
+
+    /// What is wanted of a slice, for tests.
+    pub(super) fn internal_aim(&self, key: &ObjectKey) -> &'static str {
+        match self.aim(key) {
+            Aim::Have(..) => "have",
+            Aim::HaveEmpty(_) => "have empty",
+            Aim::Hold(_) => "hold",
+            Aim::Remove(_) => "remove",
+            Aim::Sweep(_) => "sweep",
+            Aim::Leave => "leave",
+            Aim::Wait => "wait",
         }
     }
 
@@ -186,7 +196,7 @@ impl Publisher {
         }
         match self.barrier(id, key, Some(&span)) {
             None => self.send(key, Doing::Replace, Write::replace(key.clone(), object), sent, Some(digest), now),
-            Some(barrier) => self.bar(key, barrier, now),
+            Some(barrier) => self.bar(key, id, barrier, now),
         }
     }
 
@@ -238,12 +248,17 @@ impl Publisher {
             self.held_back.push(key.clone());
             return None;
         }
+        // Until all others are as they should be it may still help.
+        if !self.is_useless(id, key) && !self.is_layout_clean(id) {
+            self.note_barred(key, id);
+            return None;
+        }
         match self.barrier(id, key, None) {
             None => {
                 let write = Write::delete(key.clone(), self.published.get(key)?);
                 self.send(key, Doing::Delete, write, Content::Nothing, None, now)
             }
-            Some(barrier) => self.bar(key, barrier, now),
+            Some(barrier) => self.bar(key, id, barrier, now),
         }
     }
 
@@ -275,7 +290,7 @@ impl Publisher {
     }
 
     /// What a slice waits for before it is written.
-    fn bar(&mut self, key: &ObjectKey, barrier: Barrier, now: Time) -> Option<Request> {
+    fn bar(&mut self, key: &ObjectKey, id: PlacementId, barrier: Barrier, now: Time) -> Option<Request> {
         match barrier {
             Barrier::Unread => {
                 self.slot(key).want_rows = true;
@@ -286,10 +301,20 @@ impl Publisher {
                 if !slot.waiters.contains(key) {
                     slot.waiters.push(key.clone());
                 }
-                let home = self.slot(key).home.clone();
-                self.book(&home).barred.insert(key.clone());
+                self.note_barred(key, id);
                 None
             }
+        }
+    }
+
+    /// The slice waits for others of the EdgePlacement that it belongs to, which need not be the one that wants its name.
+    fn note_barred(&mut self, key: &ObjectKey, id: PlacementId) {
+        let home = self.slot(key).home.clone();
+        self.book(&home).barred.insert(key.clone());
+        let owner = self.scheduler.index().placement_key(id);
+        if owner != home {
+            self.book(&owner).barred.insert(key.clone());
+            self.check_stalled(&owner);
         }
     }
 
@@ -477,6 +502,7 @@ impl Publisher {
         let sent = Content::Range { span: nowhere(), at: 0, extra: destinations.clone() };
         let object = SinglePlacementSlice { metadata, destinations };
         let slot = self.slot(&helper);
+        slot.waiters.push(key.clone());
         slot.home = placement.clone();
         slot.dirty = true;
         self.book(&placement).dirty.insert(helper.clone());

@@ -31,8 +31,9 @@ impl Publisher {
         match seen {
             Seen::Object(slice) => self.observe_object(key, slice, By::Watch, now),
             Seen::Unreadable(metadata) => {
-                if !self.is_outdated(key, &metadata, now) {
+                if !self.is_outdated(key, &metadata, By::Watch, now) {
                     self.published.insert_unreadable(key.clone());
+                    self.unreadable.insert(key.clone(), metadata);
                     self.after_observing(key, Content::Nothing, now);
                 }
             }
@@ -54,9 +55,10 @@ impl Publisher {
     }
 
     /// Whether something older than what is known was seen.
-    fn is_outdated(&mut self, key: &ObjectKey, metadata: &ObjectMeta, now: Time) -> bool {
+    fn is_outdated(&mut self, key: &ObjectKey, metadata: &ObjectMeta, by: By, now: Time) -> bool {
         if let Some((uid, _)) = self.graves.get(key)
             && *uid == metadata.uid
+            && by == By::Watch
         {
             return true;
         }
@@ -64,8 +66,9 @@ impl Publisher {
         if slot.and_then(|slot| slot.flight.as_ref()).is_some_and(|flight| flight.dead.contains(&metadata.uid)) {
             return true;
         }
-        let Some(known) = self.published.get(key) else { return false };
-        let (Some(have), Some(new)) = (version(&known.metadata), version(metadata)) else { return false };
+        let Some(known) = self.known(key) else { return false };
+        let (same, versions) = (known.uid == metadata.uid, (version(known), version(metadata)));
+        let (Some(have), Some(new)) = versions else { return false };
         if new < have {
             let slot = self.slot(key);
             if slot.doubt.is_none() {
@@ -77,7 +80,12 @@ impl Publisher {
         if let Some(slot) = self.slots.get_mut(key) {
             slot.doubt = None;
         }
-        new == have && known.metadata.uid == metadata.uid
+        new == have && same
+    }
+
+    /// What is known of a slice, whether its destinations can be read or not.
+    pub(super) fn known(&self, key: &ObjectKey) -> Option<&ObjectMeta> {
+        self.published.get(key).map(|slice| &slice.metadata).or_else(|| self.unreadable.get(key))
     }
 
     /// Nothing newer came by: what is known may be wrong.
@@ -93,7 +101,7 @@ impl Publisher {
     pub(super) fn observe_object(&mut self, key: &ObjectKey, mut slice: SinglePlacementSlice, by: By, now: Time) {
         slice.metadata.annotations.insert(CLUSTER_ANNOTATION.into(), key.cluster.clone());
         slice.metadata.name.clone_from(&key.name);
-        if self.is_outdated(key, &slice.metadata, now) {
+        if self.is_outdated(key, &slice.metadata, by, now) {
             let same = self.published.get(key).is_some_and(|known| known.metadata.uid == slice.metadata.uid);
             let wanted = self.slots.get(key).is_some_and(|slot| slot.want_rows) && by == By::Read;
             // Read again for its destinations.
@@ -105,6 +113,7 @@ impl Publisher {
             return;
         }
         self.graves.remove(key);
+        self.unreadable.remove(key);
         let digest = Digest::of(slice.destinations.iter().map(DestinationRef::from));
         let same_rows = self.published.digest(key) == Some(digest)
             && self.published.get(key).is_some_and(|known| known.metadata.uid == slice.metadata.uid);
@@ -116,7 +125,7 @@ impl Publisher {
         let content = match (ours, slot.map(|slot| &slot.content)) {
             // It is what is being sent: the answer will say the same.
             (Some(sent), _) => Some(sent),
-            (None, Some(content)) if same_rows => Some(content.clone()),
+            (None, Some(content @ Content::Range { .. })) if same_rows => Some(content.clone()),
             _ => None,
         };
         let want_rows = slot.is_some_and(|slot| slot.want_rows);
@@ -168,9 +177,9 @@ impl Publisher {
         {
             self.graves.remove(key);
         }
-        if let Some(known) = self.published.get(key)
+        if let Some(known) = self.known(key)
             && let Some(uid) = uid
-            && known.metadata.uid != *uid
+            && known.uid != *uid
         {
             // One that was there before.
             return;
@@ -181,8 +190,10 @@ impl Publisher {
     /// The slice does not exist any more.
     pub(super) fn forget_slice(&mut self, key: &ObjectKey, uid: Option<&str>, now: Time) {
         let home = self.home_of(key);
-        let known = self.published.remove(key);
-        let uid = uid.map(Into::into).or_else(|| known.map(|slice| slice.metadata.uid));
+        let known = self.known(key).map(|metadata| metadata.uid.clone());
+        self.published.remove(key);
+        self.unreadable.remove(key);
+        let uid = uid.map(Into::into).or(known);
         if let Some(slot) = self.slots.get_mut(key) {
             if let (Some(flight), Some(uid)) = (&mut slot.flight, uid) {
                 flight.dead.push(uid);

@@ -113,7 +113,8 @@ impl Publisher {
         self.dropped(id, key, span).filter(move |&wanted| {
             // Nearly always it is the slice whose range it is.
             let owner = self.owner(id, wanted.position);
-            let held = owner.as_ref().is_some_and(|owner| owner != key && holds(&self.slots, owner, wanted, flips));
+            let owner = owner.filter(|owner| owner != key && others.binary_search(owner).is_ok());
+            let held = owner.as_ref().is_some_and(|owner| holds(&self.slots, owner, wanted, flips));
             !held && !others.iter().any(|other| holds(&self.slots, other, wanted, flips))
         })
     }
@@ -128,11 +129,9 @@ impl Publisher {
     pub(super) fn barrier(&self, id: PlacementId, key: &ObjectKey, span: Option<&Span>) -> Option<Barrier> {
         if matches!(self.slots.get(key).map(|slot| &slot.content), Some(Content::Unread)) {
             // If all others are as they should be, they have all that this one may not keep.
-            let placement = self.scheduler.index().placement_key(id);
-            let book = self.books.get(&placement);
             let rest = self.scheduler.slices().layout(id).iter().all(|&slice| {
                 let other = self.scheduler.slices().key(self.scheduler.index(), slice);
-                other == *key || (!book.is_some_and(|book| book.dirty.contains(&other)) && self.is_clean(&other))
+                other == *key || self.is_clean(&other)
             });
             return (!rest).then_some(Barrier::Unread);
         }
@@ -140,16 +139,31 @@ impl Publisher {
         Some(Barrier::Slice(self.owner(id, lost.position)?))
     }
 
-    fn is_clean(&self, key: &ObjectKey) -> bool {
+    /// Whether a slice has nothing that is wanted, for certain.
+    pub(super) fn is_useless(&self, id: PlacementId, key: &ObjectKey) -> bool {
+        let unread = matches!(self.slots.get(key).map(|slot| &slot.content), Some(Content::Unread));
+        !unread && self.dropped(id, key, None).next().is_none()
+    }
+
+    /// Whether all slices of the layout are as they should be.
+    pub(super) fn is_layout_clean(&self, id: PlacementId) -> bool {
+        let slices = self.scheduler.slices();
+        slices.layout(id).iter().all(|&slice| self.is_clean(&slices.key(self.scheduler.index(), slice)))
+    }
+
+    pub(super) fn is_clean(&self, key: &ObjectKey) -> bool {
         self.slots.get(key).is_some_and(|slot| {
             let certain = slot.flight.is_none() && slot.maybe.is_none() && !slot.tainted;
             certain && !slot.dirty && matches!(slot.content, Content::Range { .. })
         })
     }
 
-    /// What a slice would drop and no other has, as it is to be written.
+    /// What a slice would drop and no other has, as it is to be written. One that is to go keeps all that is wanted.
     pub(super) fn keep(&self, id: PlacementId, key: &ObjectKey, span: Option<&Span>) -> Vec<Destination> {
-        let mut kept: Vec<Destination> = self.lost(id, key, span).map(|wanted| wanted.destination.into()).collect();
+        let mut kept: Vec<Destination> = match span {
+            Some(_) => self.lost(id, key, span).map(|wanted| wanted.destination.into()).collect(),
+            None => self.dropped(id, key, None).map(|wanted| wanted.destination.into()).collect(),
+        };
         kept.sort_unstable();
         kept.dedup();
         kept

@@ -56,6 +56,15 @@ impl Publisher {
         let waiting = core::mem::take(&mut self.book(key).awaiting_live);
         waiting.iter().for_each(|slice| self.enqueue(slice));
         self.review_status(key);
+        let index = self.scheduler.index();
+        let held =
+            index.find_placement(key).is_some_and(|id| matches!(index.placements[id].state, PlacementState::Held(_)));
+        if held && self.held.insert(key.clone()) && self.opened {
+            self.unsettled = true;
+            self.own_slices(key).iter().for_each(|slice| self.mark(slice, None));
+        } else if !held {
+            self.held.remove(key);
+        }
     }
 
     /// What is published for an EdgePlacement that came, went or changed state is looked at.
@@ -71,18 +80,8 @@ impl Publisher {
             .collect();
         for (id, change) in changes {
             let key = self.scheduler.index().placement_key(id);
-            match change {
-                PlacementChange::Added | PlacementChange::Resumed => drop(self.held.remove(&key)),
-                PlacementChange::Renewed => {}
-                PlacementChange::Removed | PlacementChange::Suspended => {
-                    self.flips.remove(&id);
-                    self.held.remove(&key);
-                }
-            }
-            let is_held = change != PlacementChange::Removed
-                && matches!(self.scheduler.index().placements[id].state, PlacementState::Held(_));
-            if is_held {
-                self.held.insert(key.clone());
+            if matches!(change, PlacementChange::Removed | PlacementChange::Suspended) {
+                self.flips.remove(&id);
             }
             let own: Vec<ObjectKey> = self.own_slices(&key);
             for slice in own {
