@@ -239,7 +239,7 @@ fn sample(schema: &Value) -> Value {
 }
 
 /// Where `after` does not have what `before` has.
-fn lost(path: &str, before: &Value, after: Option<&Value>, lost_at: &mut Vec<String>) {
+pub(super) fn lost(path: &str, before: &Value, after: Option<&Value>, lost_at: &mut Vec<String>) {
     match (before, after) {
         (Value::Object(fields), Some(Value::Object(kept))) => {
             for (name, value) in fields {
