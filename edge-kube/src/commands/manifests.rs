@@ -55,7 +55,8 @@ Newer kcp, without Locations and SyncTargets of its own:
   edge-kube manifests kcp --binding root:espw | kubectl apply -f -
 
 kcp 0.11, which gives each workspace Locations and SyncTargets of its exports in root:
-  edge-kube manifests kcp --kinds edge | kubectl apply -f -")]
+  edge-kube manifests kcp --kinds edge | kubectl apply -f -
+and the APIBinding as above")]
     Kcp {
         /// The kinds that the export has
         #[arg(long, value_enum, default_value_t = Kinds::All)]
@@ -75,7 +76,7 @@ Usage on a cluster:
     /// Print what the scheduler may do, as RBAC
     ///
     /// On Kubernetes, the scheduler is the ServiceAccount edge-scheduler in the namespace edge-system. On kcp, it is the user
-    /// edge-scheduler: a ServiceAccount of one workspace has no access to another.
+    /// edge-scheduler, by whatever means your kcp tells users apart: a ServiceAccount has no access to other workspaces.
     #[command(after_help = "\
 Kubernetes:
   edge-kube manifests rbac | kubectl apply -f -
@@ -91,7 +92,7 @@ kcp 0.11, in the workspace root as well:
     /// Print a Deployment of two replicas, for Kubernetes
     ///
     /// In the namespace edge-system, with leader election, probes, limits and a PodDisruptionBudget. The image must have
-    /// `edge-kube` in its PATH.
+    /// `edge-kube` in its PATH. On kcp, run `edge-kube scheduler` with a kubeconfig instead.
     #[command(after_help = "\
 Usage on a cluster:
   edge-kube manifests crds | kubectl apply -f -
