@@ -2,6 +2,7 @@
 
 mod kcp;
 mod schemas;
+mod types;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -111,7 +112,7 @@ fn every_field_is_one_of_kubernetes() {
     fn same<T: DeserializeOwned + Serialize>(document: &Value) {
         let typed: T = serde_json::from_value(document.clone()).unwrap();
         let mut lost = Vec::new();
-        schemas::lost(&identity(document), document, Some(&serde_json::to_value(typed).unwrap()), &mut lost);
+        types::lost(&identity(document), document, Some(&serde_json::to_value(typed).unwrap()), &mut lost);
         assert!(lost.is_empty(), "{lost:#?}");
     }
     for (args, _) in PRINTED {
