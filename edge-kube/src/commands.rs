@@ -82,11 +82,11 @@ impl Input {
     }
 }
 
-fn parse_cluster(name: &str) -> Result<String, String> {
+pub(crate) fn parse_cluster(name: &str) -> Result<String, String> {
     validate_cluster_name(name).map(|()| name.into())
 }
 
-fn parse_max(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_max(text: &str) -> Result<usize, String> {
     let range = format!("expected a number from 1 to {MAX_DESTINATIONS_PER_SLICE}");
     let max: usize = text.parse().map_err(|_| range.clone())?;
     Options::default().with_max_destinations_per_slice(max).map(|_| max).map_err(|_| range)

@@ -1,3 +1,5 @@
 //! The scheduler, live: watches objects, and keeps the SinglePlacementSlices as they should be.
 
 pub(crate) mod backend;
+mod duration;
+pub(crate) mod flags;
