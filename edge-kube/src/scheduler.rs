@@ -1,5 +1,6 @@
 //! The scheduler, live: watches objects, and keeps the SinglePlacementSlices as they should be.
 
 pub(crate) mod backend;
+pub(crate) mod client;
 mod duration;
 pub(crate) mod flags;
