@@ -1,12 +1,13 @@
 //! The command line: what it takes, and its exit codes.
 //!
 //! 0 is fine, also for empty input; 1 says that some objects are invalid while the others were answered; 2 is a wrong
-//! use, or input that cannot be read.
+//! use, or input that cannot be read. Of the scheduler 0 means that it was told to stop, 1 that it cannot go on.
 
 mod explain;
 mod output;
 mod plan;
 mod resolve;
+mod scheduler;
 mod world;
 
 use std::fmt;
@@ -14,7 +15,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use edge_core::object::ObjectKey;
 use edge_core::scheduler::Options;
 use edge_core::selector::validate_cluster_name;
@@ -50,6 +52,9 @@ enum Command {
     /// Without --location it looks at all Locations, without --sync-target at all SyncTargets of the Locations' clusters.
     #[command(after_help = EXIT_CODES)]
     Explain(explain::Args),
+    /// Keep the SinglePlacementSlices right, live
+    #[command(long_about = scheduler::ABOUT, after_long_help = scheduler::AFTER_HELP, after_help = scheduler::MORE)]
+    Scheduler(Box<scheduler::Args>),
 }
 
 const EXIT_CODES: &str = "\
@@ -141,6 +146,14 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Says how a subcommand was used wrongly, as the parser does, and exits with 2.
+fn wrong_usage(subcommand: &str, message: &str) -> ! {
+    let mut command = Cli::command();
+    command.build();
+    let command = command.find_subcommand_mut(subcommand).map_or_else(Cli::command, |found| found.clone());
+    command.clone().error(ErrorKind::ArgumentConflict, message).exit()
+}
+
 /// Parses the arguments, runs the command and tells the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -149,6 +162,7 @@ pub fn run() -> ExitCode {
         Command::Resolve(args) => resolve::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Scheduler(args) => return scheduler::run(args),
     };
     match result {
         Ok(world) => world.exit_code(),

@@ -14,6 +14,7 @@ mod tests;
 
 pub(crate) use kubeconfig::{Environment, Origin};
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -163,6 +164,13 @@ pub(crate) struct Connection {
     pub(crate) origin: Origin,
     /// The context, unless it is the pod's service account.
     pub(crate) context: Option<String>,
+}
+
+impl Connection {
+    /// The namespace of the pod, if the configuration is that of a pod.
+    pub(crate) fn pod_namespace(&self) -> Option<&str> {
+        (self.origin == Origin::InCluster).then_some(&*self.config.default_namespace)
+    }
 }
 
 /// Without credentials.
@@ -335,4 +343,18 @@ pub(crate) fn at(config: &Config, url: &str) -> Result<Client, ClientError> {
 pub(crate) fn client(config: &Config) -> Result<Client, ClientError> {
     let url = config.cluster_url.to_string();
     Client::try_from(config.clone()).map_err(|error| ClientError::Client { url, reason: error.to_string() })
+}
+
+/// An error and all that it came from: the outermost alone says `error trying to connect`.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
 }
