@@ -112,8 +112,7 @@ async fn serve(args: &SchedulerArgs) -> Result<(), Fatal> {
 }
 
 /// Reads, decides and writes until shutdown, when all writes have come to an end.
-async fn work(target: &Target<'_>, mut handles: Handles) -> Result<(), Fatal> {
-    tracing::info!(target = ?target, "found where objects live");
+async fn work(_target: &Target<'_>, mut handles: Handles) -> Result<(), Fatal> {
     // A sender that is gone is a shutdown too.
     let _ = handles.shutdown.wait_for(|stop| *stop).await;
     Ok(())
@@ -122,12 +121,12 @@ async fn work(target: &Target<'_>, mut handles: Handles) -> Result<(), Fatal> {
 fn log_settings(args: &SchedulerArgs) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        mode = ?args.mode(),
+        mode = %args.mode(),
         maxDestinationsPerSlice = args.writes.max_destinations_per_slice,
         writeConcurrency = args.writes.write_concurrency,
-        leaderElect = args.leader.enabled(),
+        leaderElect = args.elects(),
         bindAddress = %args.watch.bind_address,
-        v = args.watch.v,
+        verbosity = args.watch.v,
         "starting edge scheduler"
     );
 }
@@ -145,7 +144,7 @@ async fn find<'a>(args: &'a SchedulerArgs, health: &Health) -> Result<Target<'a>
     let found = match mode {
         Mode::Auto => {
             let found = detect::detect(&client::client(&client::requesting(&espw.config))?, &url, health).await;
-            tracing::info!(mode = ?found, "found out what the server is");
+            tracing::info!(mode = %found, "found out what the server is");
             found
         }
         known => known,
@@ -154,6 +153,8 @@ async fn find<'a>(args: &'a SchedulerArgs, health: &Health) -> Result<Target<'a>
         if args.place.cluster_name.is_some() {
             tracing::warn!("--cluster-name has no effect on kcp: each workspace is a logical cluster of its own");
         }
+        let root = &connections.root;
+        tracing::info!(v = 4, serverURL = %root.config.cluster_url, context = root.context, "using kcp's root workspace");
         return Ok(Target::Kcp(connections));
     }
     Ok(Target::Kubernetes(connections))
@@ -177,14 +178,10 @@ fn elect(
         Target::Kubernetes(connections) => {
             (connections.espw.clone(), connections.espw.pod_namespace().unwrap_or("default"))
         }
-        Target::Folder(..) => {
-            metrics.leader.set(1);
-            return Ok((Leadership::always(), None));
-        }
+        Target::Folder(..) => return Ok(no_election(metrics)),
     };
-    if !flags.enabled() {
-        metrics.leader.set(1);
-        return Ok((Leadership::always(), None));
+    if !args.elects() {
+        return Ok(no_election(metrics));
     }
     let namespace = flags.leader_elect_resource_namespace.as_deref().unwrap_or(default_namespace);
     let config = flags.election(lease::identity()).map_err(Fatal::Flags)?;
@@ -192,4 +189,9 @@ fn elect(
     let place = Place::new(client, namespace, &flags.leader_elect_resource_name);
     let (leadership, keeper) = lease::start(place, config, Arc::clone(health), Arc::clone(metrics));
     Ok((leadership, Some(keeper)))
+}
+
+fn no_election(metrics: &Metrics) -> (Leadership, Option<Keeper>) {
+    metrics.leader.set(1);
+    (Leadership::always(), None)
 }

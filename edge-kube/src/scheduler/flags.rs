@@ -10,6 +10,7 @@ pub(crate) use leader::LeaderArgs;
 pub(crate) use roles::{RoleArgs, Selection};
 pub(crate) use values::{Bind, ExportName};
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -168,6 +169,17 @@ pub(crate) enum Mode<'a> {
     },
 }
 
+impl fmt::Display for Mode<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Kcp => f.write_str("kcp"),
+            Self::Kubernetes => f.write_str("kubernetes"),
+            Self::Folder { dir, out } => write!(f, "folder {} -> {}", dir.display(), out.display()),
+        }
+    }
+}
+
 impl SchedulerArgs {
     /// Where objects live: as `--mode` or `--dir` says, and kcp if there is a flag that only kcp has.
     pub(crate) fn mode(&self) -> Mode<'_> {
@@ -180,6 +192,11 @@ impl SchedulerArgs {
             ModeFlag::Auto if self.kcp_flag().is_some() => Mode::Kcp,
             ModeFlag::Auto => Mode::Auto,
         }
+    }
+
+    /// Whether writing needs a Lease. A folder has none.
+    pub(crate) fn elects(&self) -> bool {
+        !matches!(self.mode(), Mode::Folder { .. }) && self.leader.leader_elect.unwrap_or(true)
     }
 
     /// The kubeconfig file that was named for all roles.

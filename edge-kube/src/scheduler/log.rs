@@ -97,7 +97,9 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if fields.verbosity > self.verbosity {
+        // The client says of each request when it begins and when its answer has ended: once is enough.
+        let echo = event.metadata().target().starts_with("kube") && fields.message == "stream closed";
+        if echo || fields.verbosity > self.verbosity {
             return;
         }
         for span in context.event_scope(event).into_iter().flatten() {
@@ -371,7 +373,10 @@ mod tests {
                 tracing::debug!(target: "rustls::client", "secret");
                 tracing::warn!(target: "kube_client::client", "a whole body");
                 let span = tracing::debug_span!(target: "kube_client::client::builder", "HTTP", http.url = "/x", otel.kind = "c");
-                span.in_scope(|| tracing::debug!(target: "kube_client::client::builder", "requesting"));
+                span.in_scope(|| {
+                    tracing::debug!(target: "kube_client::client::builder", "requesting");
+                    tracing::debug!(target: "kube_client::client::builder", "stream closed");
+                });
             };
             lines(LogFormat::Text, verbosity, all)
         };

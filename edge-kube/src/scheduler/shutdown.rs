@@ -14,7 +14,7 @@ pub(crate) fn on_signal() -> io::Result<watch::Receiver<bool>> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         let name = signals.next().await;
-        tracing::info!(signal = name, "shutting down: ending writes, giving the lease back");
+        tracing::info!(signal = name, "shutting down");
         sender.send_replace(true);
         let name = signals.next().await;
         tracing::warn!(signal = name, "exiting at once");

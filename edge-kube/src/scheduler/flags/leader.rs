@@ -46,11 +46,6 @@ pub(crate) struct LeaderArgs {
 }
 
 impl LeaderArgs {
-    /// Whether a Lease is needed to write.
-    pub(crate) fn enabled(&self) -> bool {
-        self.leader_elect.unwrap_or(true)
-    }
-
     /// What the election goes by.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ fn no_flags_are_enough() {
     assert_eq!(args.watch.bind_address, Bind(Some("127.0.0.1:10261".into())));
     assert_eq!((args.watch.v, args.watch.log_format), (2, LogFormat::Text));
     assert_eq!((args.writes.max_destinations_per_slice, args.writes.write_concurrency), (1000, 16));
-    assert!(args.leader.enabled());
+    assert!(args.elects());
     assert_eq!(args.leader.leader_elect_lease_duration.as_secs(), 15);
     assert_eq!(args.leader.leader_elect_renew_deadline.as_secs(), 10);
     assert_eq!(args.leader.leader_elect_retry_period.as_secs(), 2);
@@ -99,9 +99,9 @@ fn leader_election_can_be_turned_off() {
     for (line, on) in
         [("", true), ("--leader-elect", true), ("--leader-elect=false", false), ("--leader-elect=1", true)]
     {
-        assert_eq!(parse(line).unwrap().leader.enabled(), on, "{line}");
+        assert_eq!(parse(line).unwrap().elects(), on, "{line}");
     }
-    assert!(!parse("--dir a --out b --leader-elect=false").unwrap().leader.enabled());
+    assert!(!parse("--dir a --out b").unwrap().elects());
     let election = parse("--leader-elect-lease-duration=1m30s").unwrap().leader.election("me".into()).unwrap();
     assert_eq!(election.request_timeout().as_secs(), 5);
 }
