@@ -16,7 +16,10 @@ pub(crate) fn decode_json<T: Default + for<'n> Deserialize<'n>>(text: &str) -> (
         return (T::default(), vec![FieldError { path: String::new(), reason: malformed.reason }]);
     }
     let Some(node) = root.0 else {
-        return (T::default(), vec![FieldError { path: String::new(), reason: "expected an object, found null".into() }]);
+        return (
+            T::default(),
+            vec![FieldError { path: String::new(), reason: "expected an object, found null".into() }],
+        );
     };
     let (object, mut wrong) = decode::<T>(&node);
     wrong.sort();

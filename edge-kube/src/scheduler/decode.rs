@@ -125,8 +125,7 @@ fn as_undecodable(metadata: ObjectMeta, invalid: Invalid) -> Undecodable {
 
 /// Whether `path` is `outer` or in it; everything is in the whole object, whose path is empty.
 fn within(path: &str, outer: &str) -> bool {
-    outer.is_empty()
-        || path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    outer.is_empty() || path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 fn decode<T: Default + for<'n> Deserialize<'n>>(text: &str) -> (T, Vec<FieldError>) {

@@ -154,7 +154,10 @@ impl Inventory {
 
     /// The sources and kinds without a complete list that began at `since` or later (`None`: at any time).
     pub(crate) fn unlisted(&self, since: Option<Instant>) -> impl Iterator<Item = (SourceId, Kind)> {
-        self.shelves.iter().filter(move |(_, shelf)| shelf.listed.is_none_or(|began| Some(began) < since)).map(|(&at, _)| at)
+        self.shelves
+            .iter()
+            .filter(move |(_, shelf)| shelf.listed.is_none_or(|began| Some(began) < since))
+            .map(|(&at, _)| at)
     }
 
     /// Whether a list of anything has begun.

@@ -32,7 +32,11 @@ impl Kubernetes {
     /// # Errors
     ///
     /// The configuration makes no client, for example because a certificate cannot be read.
-    pub(crate) async fn start(config: Config, cluster: String, input: mpsc::Sender<Input>) -> Result<Self, kube::Error> {
+    pub(crate) async fn start(
+        config: Config,
+        cluster: String,
+        input: mpsc::Sender<Input>,
+    ) -> Result<Self, kube::Error> {
         let name = config.cluster_url.to_string();
         let client = client(config)?;
         let clusters = Clusters::One(cluster);

@@ -52,7 +52,8 @@ fn a_status_that_cannot_be_read_does_not_matter() {
 
 #[test]
 fn labels_that_cannot_be_read_are_unknown() {
-    let Event::SyncTarget(_, Some(record)) = event(Kind::SyncTarget, r#"{"metadata":{"name":"s","uid":"u","labels":7}}"#)
+    let Event::SyncTarget(_, Some(record)) =
+        event(Kind::SyncTarget, r#"{"metadata":{"name":"s","uid":"u","labels":7}}"#)
     else {
         panic!()
     };
@@ -93,7 +94,8 @@ fn a_slice_is_written_as_it_was_read() {
         (Clusters::Annotated, r#"{"kcp.io/cluster":"ws","a":"b"}"#),
     ] {
         let text = format!(r#"{{"metadata":{{"name":"s","annotations":{annotations}}},"destinations":[]}}"#);
-        let Some(Observed::Slice(key, Seen::Object(known))) = clusters.observe(Kind::SinglePlacementSlice, &text) else {
+        let Some(Observed::Slice(key, Seen::Object(known))) = clusters.observe(Kind::SinglePlacementSlice, &text)
+        else {
             panic!()
         };
         assert_eq!(known.metadata.cluster(), Some(key.cluster.as_str()));
