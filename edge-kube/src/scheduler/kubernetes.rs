@@ -42,6 +42,7 @@ impl Kubernetes {
         let clusters = Clusters::One(cluster);
         let subresources = Arc::<Subresources>::default();
         let (relist, relisted) = watch::channel(None);
+        let (all_slices, all_slices_known) = watch::channel(None);
         // If nobody listens, the watches end too.
         let _ = input.send(Input::SourceAdded { source: SOURCE, name, kinds: Kind::ALL.into() }).await;
         let _ = input.send(Input::Sources(Ok(()))).await;
@@ -53,10 +54,12 @@ impl Kubernetes {
             clusters: clusters.clone(),
             input,
             relist: relisted,
-            after: Vec::new(),
+            all_slices: all_slices_known,
+            later: false,
             route: None,
             subresources: Arc::clone(&subresources),
         });
+        all_slices.send_replace(Some(source.slices.iter().cloned().collect()));
         let events = Events::new(client.clone());
         Ok(Self { client, clusters, subresources, relist, events, _source: source })
     }

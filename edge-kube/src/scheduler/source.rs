@@ -17,10 +17,7 @@ use super::backend::{Input, SourceId};
 use super::backoff::Backoff;
 use super::decode::Clusters;
 use super::rest::{get, send};
-use super::watch::{Order, Watcher};
-
-/// When a list that came to its end began.
-pub(crate) type ListedAt = watch::Receiver<Option<Instant>>;
+use super::watch::{After, ListedAt, Order, Watcher};
 
 /// A status subresource may come with a new version of the CRD, and nothing else tells of it.
 const DISCOVERY_PERIOD: Duration = Duration::from_secs(600);
@@ -45,8 +42,10 @@ pub(crate) struct Setup {
     pub(crate) clusters: Clusters,
     pub(crate) input: mpsc::Sender<Input>,
     pub(crate) relist: watch::Receiver<Option<Instant>>,
-    /// Lists of slices elsewhere that go first.
-    pub(crate) after: Vec<ListedAt>,
+    /// The lists of slices of all sources, as soon as all are known.
+    pub(crate) all_slices: watch::Receiver<Option<Vec<ListedAt>>>,
+    /// Whether it comes after all sources were known.
+    pub(crate) later: bool,
     pub(crate) route: Option<Arc<dyn Fn(&str) + Send + Sync>>,
     pub(crate) subresources: Arc<Subresources>,
 }
@@ -63,13 +62,13 @@ impl Source {
         let mut tasks = JoinSet::new();
         let (slices_listed, slices) = watch::channel(None);
         let has_slices = setup.kinds.contains(&Kind::SinglePlacementSlice);
-        let mut after = setup.after;
-        after.extend(has_slices.then(|| slices.clone()));
+        let own = has_slices.then(|| slices.clone());
+        let after = After { all: setup.all_slices, own, later: setup.later };
         let mut slices_listed = Some(slices_listed);
         for &kind in &setup.kinds {
             let is_slices = kind == Kind::SinglePlacementSlice;
             let listed = slices_listed.take_if(|_| is_slices).unwrap_or_else(|| watch::channel(None).0);
-            let after = if is_slices { Vec::new() } else { after.clone() };
+            let after = (!is_slices).then(|| after.clone());
             let watcher = Watcher {
                 source: setup.id,
                 kind,

@@ -10,7 +10,7 @@
 //! old for ever, and parses every object into a tree of strings. Objects are found in the text of a page or line here, and
 //! decoded straight from it.
 
-mod stream;
+pub(crate) mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,8 +66,23 @@ pub(crate) struct Order {
     pub(crate) relist: watch::Receiver<Option<Instant>>,
     /// When the last list that came to its end began.
     pub(crate) listed: watch::Sender<Option<Instant>>,
-    /// The lists that go first: each tells when the last one that came to its end began.
-    pub(crate) after: Vec<watch::Receiver<Option<Instant>>>,
+    /// The lists of slices that go first; `None` for slices themselves.
+    pub(crate) after: Option<After>,
+}
+
+/// When a list that came to its end began.
+pub(crate) type ListedAt = watch::Receiver<Option<Instant>>;
+
+/// The lists of slices that have to come to their ends before other kinds are listed.
+#[derive(Clone)]
+pub(crate) struct After {
+    /// Of all sources; `None` as long as they are not all known.
+    pub(crate) all: watch::Receiver<Option<Vec<ListedAt>>>,
+    /// Of the same source, if it has slices. Enough for the first list of a source that comes later, so that no other
+    /// source holds it up.
+    pub(crate) own: Option<ListedAt>,
+    /// Whether the source comes later.
+    pub(crate) later: bool,
 }
 
 /// Nobody listens any more.
@@ -149,10 +164,16 @@ impl Watcher {
         }
     }
 
-    /// What is published has to be known before what is wanted, or else what is new would seem to be unwanted.
+    /// What is published has to be known before what is wanted, or else what is new would seem to be unwanted. An error says
+    /// that the other source is no more.
     async fn wait_for_others(&mut self, since: Option<Instant>) {
-        for other in &mut self.order.after {
-            // An error says that the other source is no more.
+        let Some(after) = &mut self.order.after else { return };
+        let others: Vec<ListedAt> = if after.later && since.is_none() {
+            after.own.iter().cloned().collect()
+        } else {
+            after.all.wait_for(Option::is_some).await.ok().and_then(|all| all.clone()).unwrap_or_default()
+        };
+        for mut other in others {
             let _ = other.wait_for(|listed| listed.is_some() && *listed >= since).await;
         }
     }

@@ -17,11 +17,11 @@ use serde_json::value::RawValue;
 use crate::scheduler::rest::{Answer, Lost};
 
 /// The lines of an answer that goes on for minutes.
-pub(super) struct Lines(IoLines<Pin<Box<dyn AsyncBufRead + Send>>>);
+pub(crate) struct Lines(IoLines<Pin<Box<dyn AsyncBufRead + Send>>>);
 
 impl Lines {
     /// Sends the request; the inner error is the server's refusal.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         client: &Client,
         request: Request<Body>,
         timeout: Duration,
@@ -42,7 +42,7 @@ impl Lines {
     }
 
     /// The next line; `None` at the end. A line that is waited for is not lost when the wait is given up.
-    pub(super) async fn next(&mut self) -> io::Result<Option<String>> {
+    pub(crate) async fn next(&mut self) -> io::Result<Option<String>> {
         self.0.next().await.transpose()
     }
 }
