@@ -11,4 +11,6 @@ pub(crate) mod kubernetes;
 pub(crate) mod report;
 pub(crate) mod rest;
 pub(crate) mod source;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod watch;

@@ -92,7 +92,7 @@ impl Target {
             Action::ReadPlacement(key) => {
                 self.exchange(Method::GET, &self.path(Kind::EdgePlacement, &key), None, Answer::placement).await
             }
-            Action::Status(status) => self.status(status).await,
+            Action::Status(status) => self.status(clusters, status).await,
         }
     }
 
@@ -120,13 +120,30 @@ impl Target {
         }
     }
 
-    async fn status(&self, status: StatusWrite) -> Outcome {
+    /// Kubernetes takes no UID as a precondition of a write to `…/status`, whatever the verb: it puts the stored metadata
+    /// in place of what was sent. The resourceVersion it does check, so that is read, with the UID, just before. kcp's
+    /// virtual workspaces, and writes of a whole object, check the UID.
+    async fn status(&self, clusters: &Clusters, status: StatusWrite) -> Outcome {
         let mut path = self.path(Kind::EdgePlacement, &status.key);
+        let mut version = None;
+        if self.status_subresource && matches!(clusters, Clusters::One(_)) {
+            match self.request(Method::GET, &path, None).await {
+                Ok(answer) => match answer.identity() {
+                    Ok((uid, _)) if uid != status.uid => return Outcome::Failed(Failure::Conflict),
+                    Ok((_, now)) => version = Some(now),
+                    Err(reason) => return Outcome::Failed(Failure::NotDone(reason)),
+                },
+                // Nothing was written.
+                Err(Failure::Unknown(reason)) => return Outcome::Failed(Failure::NotDone(reason)),
+                Err(failure) => return Outcome::Failed(failure),
+            }
+        }
         if self.status_subresource {
             path.push_str("/status");
         }
         let now = || Timestamp::now().round(Unit::Second).unwrap_or_else(|_| Timestamp::now()).to_string();
-        self.exchange(Method::PATCH, &path, Some(body(&status_patch(status, now))), Answer::status_written).await
+        let patch = body(&status_patch(status, version, now));
+        self.exchange(Method::PATCH, &path, Some(patch), Answer::status_written).await
     }
 
     async fn exchange(
@@ -136,24 +153,30 @@ impl Target {
         body: Option<Result<Vec<u8>, serde_json::Error>>,
         success: impl Fn(&Answer) -> Result<Outcome, String>,
     ) -> Outcome {
+        let result = self.request(method, path, body).await;
+        result.and_then(|answer| success(&answer).map_err(Failure::Unknown)).unwrap_or_else(Outcome::Failed)
+    }
+
+    /// A successful answer, or what another one means.
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Result<Vec<u8>, serde_json::Error>>,
+    ) -> Result<Answer, Failure> {
         let content = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let builder = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
         let request = match body {
             Some(Ok(body)) => builder.header(header::CONTENT_TYPE, content).body(Body::from(body)),
-            Some(Err(error)) => return Outcome::Failed(Failure::Rejected(error.to_string())),
+            Some(Err(error)) => return Err(Failure::Rejected(error.to_string())),
             None => builder.body(Body::empty()),
         };
-        let request = match request {
-            Ok(request) => request,
-            Err(error) => return Outcome::Failed(Failure::Rejected(format!("no request for {path}: {error}"))),
-        };
+        let request = request.map_err(|error| Failure::Rejected(format!("no request for {path}: {error}")))?;
         match send(&self.client, request, TIMEOUT).await {
-            Ok(answer) if answer.status.is_success() => {
-                success(&answer).unwrap_or_else(|reason| Outcome::Failed(Failure::Unknown(reason)))
-            }
-            Ok(answer) => Outcome::Failed(answer.failure()),
-            Err(Lost::NotSent(reason)) => Outcome::Failed(Failure::NotDone(reason)),
-            Err(Lost::Unknown(reason)) => Outcome::Failed(Failure::Unknown(reason)),
+            Ok(answer) if answer.status.is_success() => Ok(answer),
+            Ok(answer) => Err(answer.failure()),
+            Err(Lost::NotSent(reason)) => Err(Failure::NotDone(reason)),
+            Err(Lost::Unknown(reason)) => Err(Failure::Unknown(reason)),
         }
     }
 
@@ -183,7 +206,7 @@ fn delete_options(uid: Option<String>, resource_version: Option<String>) -> Valu
 }
 
 /// The merge patch; `now` is the transition time of conditions that have none.
-fn status_patch(write: StatusWrite, now: impl Fn() -> String) -> Value {
+fn status_patch(write: StatusWrite, version: Option<String>, now: impl Fn() -> String) -> Value {
     let mut status = serde_json::Map::new();
     let counts = [
         ("specGeneration", write.spec_generation),
@@ -198,8 +221,12 @@ fn status_patch(write: StatusWrite, now: impl Fn() -> String) -> Value {
         }
         status.insert("conditions".into(), json!(conditions));
     }
-    // The UID of another object does not fit: a re-created one does not get the status of the former.
-    json!({ "metadata": { "uid": write.uid }, "status": status })
+    // Both are preconditions: a re-created object does not get the status of the former.
+    let mut metadata = json!({ "uid": write.uid });
+    if let Some(version) = version {
+        metadata["resourceVersion"] = version.into();
+    }
+    json!({ "metadata": metadata, "status": status })
 }
 
 #[cfg(test)]

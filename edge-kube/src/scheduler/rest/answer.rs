@@ -142,17 +142,14 @@ impl Answer {
 
     /// The UID of the EdgePlacement that was read.
     pub(super) fn placement(&self) -> Result<Outcome, String> {
-        #[derive(Deserialize)]
-        struct Placement {
-            metadata: Metadata,
-        }
-        #[derive(Deserialize)]
-        struct Metadata {
-            uid: String,
-        }
+        self.identity().map(|(uid, _)| Outcome::Placement { uid })
+    }
+
+    /// The UID and resourceVersion of the EdgePlacement that was read.
+    pub(super) fn identity(&self) -> Result<(String, String), String> {
         let placement: Placement = serde_json::from_slice(&self.body)
             .map_err(|error| format!("the server's answer is no EdgePlacement: {error}"))?;
-        Ok(Outcome::Placement { uid: placement.metadata.uid })
+        Ok((placement.metadata.uid, placement.metadata.resource_version))
     }
 
     /// A status that was written. What the object looks like now, its watch will tell.
@@ -162,4 +159,16 @@ impl Answer {
             Err(error) => Err(format!("the server's answer to a status cannot be read: {error}")),
         }
     }
+}
+
+#[derive(Deserialize)]
+struct Placement {
+    metadata: PlacementMetadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PlacementMetadata {
+    uid: String,
+    resource_version: String,
 }
