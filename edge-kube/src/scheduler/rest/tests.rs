@@ -78,10 +78,7 @@ async fn a_busy_server_says_until_when() {
     assert_eq!(busy(429, None, "").await, expected(None));
     assert_eq!(busy(429, Some("soon"), r#"{"details":{"retryAfterSeconds":5}}"#).await, expected(Some(5)));
     assert_eq!(busy(503, Some("1"), "").await, expected(Some(1)));
-    assert_eq!(
-        busy(500, Some("1"), "").await,
-        Outcome::Failed(Failure::Unknown("500 Internal Server Error".into()))
-    );
+    assert_eq!(busy(500, Some("1"), "").await, Outcome::Failed(Failure::Unknown("500 Internal Server Error".into())));
 }
 
 #[tokio::test]
