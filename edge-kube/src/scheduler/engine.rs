@@ -42,8 +42,14 @@ const LEASE_PERIOD: Duration = Duration::from_millis(200);
 /// A wakeup that is due already, though there is nothing to do, is asked for again after this time.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 
+/// A timer needs some time, even if nothing is to come.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
 /// Gauges are reported no more often.
 const GAUGES_PERIOD: Duration = Duration::from_millis(100);
+
+/// What holds writes up is reported no more often.
+const OBSTACLES_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the engine needs to know.
 pub(crate) struct Settings {
@@ -100,8 +106,8 @@ pub(crate) async fn run<B: Backend>(
     let (mut leading_changes, mut more_inputs) = (true, true);
     loop {
         let sleep = engine.dispatch(concurrency, &may_write);
-        engine.tell();
-        let wakeup = Instant::now() + sleep.unwrap_or(Duration::from_secs(3600));
+        let sleep = sleep.into_iter().chain(engine.tell()).min().unwrap_or(LONGEST_SLEEP);
+        let wakeup = Instant::now() + sleep;
         tokio::select! {
             biased;
             stopped = shutdown.wait_for(|stop| *stop) => {

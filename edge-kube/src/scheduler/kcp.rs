@@ -291,3 +291,6 @@ impl Keeper {
         self.input.send(Input::SourceRemoved { source: former.id }).await.ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,10 +17,12 @@ use super::backend::{Input, SourceId};
 use super::backoff::Backoff;
 use super::decode::Clusters;
 use super::rest::{get, send};
-use super::watch::{After, ListedAt, Order, Watcher};
+use super::watch::{After, ListedAt, Order, Route, Watcher};
 
 /// A status subresource may come with a new version of the CRD, and nothing else tells of it.
 const DISCOVERY_PERIOD: Duration = Duration::from_secs(600);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -29,6 +31,8 @@ pub(crate) fn client(mut config: Config) -> Result<Client, kube::Error> {
     config.default_retry = false;
     // Each request has a timeout of its own; one for connections would end watches too.
     config.read_timeout = None;
+    // So that a connection that cannot be made is told from an answer that does not come.
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
     Client::try_from(config)
 }
 
@@ -46,7 +50,7 @@ pub(crate) struct Setup {
     pub(crate) all_slices: watch::Receiver<Option<Vec<ListedAt>>>,
     /// Whether it comes after all sources were known.
     pub(crate) later: bool,
-    pub(crate) route: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub(crate) route: Option<Arc<Route>>,
     pub(crate) subresources: Arc<Subresources>,
 }
 
@@ -76,7 +80,7 @@ impl Source {
                 prefix: setup.prefix.into(),
                 clusters: setup.clusters.clone(),
                 input: setup.input.clone(),
-                order: Order { relist: setup.relist.clone(), listed, after },
+                order: Order { relist: setup.relist.clone(), listed, after, waited: None },
                 route: setup.route.clone(),
             };
             tasks.spawn(watcher.run());

@@ -10,6 +10,7 @@
 //! old for ever, and parses every object into a tree of strings. Objects are found in the text of a page or line here, and
 //! decoded straight from it.
 
+mod order;
 pub(crate) mod stream;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use edge_core::publisher::Seen;
 use kube::Client;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -28,6 +29,7 @@ use super::backend::{Input, Observed, SourceId};
 use super::backoff::{Backoff, random};
 use super::decode::{Clusters, resource_version};
 use super::rest::{Answer, Lost, get, plural, send};
+pub(crate) use order::{After, ListedAt, Order};
 use stream::{Change, Lines};
 
 /// A page of a list takes no longer.
@@ -57,33 +59,11 @@ pub(crate) struct Watcher {
     pub(crate) input: mpsc::Sender<Input>,
     pub(crate) order: Order,
     /// Is told the logical cluster of each EdgePlacement and slice.
-    pub(crate) route: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub(crate) route: Option<Arc<Route>>,
 }
 
-/// When lists are made, and in which order.
-pub(crate) struct Order {
-    /// A list that began before this time is not enough; `None` at first.
-    pub(crate) relist: watch::Receiver<Option<Instant>>,
-    /// When the last list that came to its end began.
-    pub(crate) listed: watch::Sender<Option<Instant>>,
-    /// The lists of slices that go first; `None` for slices themselves.
-    pub(crate) after: Option<After>,
-}
-
-/// When a list that came to its end began.
-pub(crate) type ListedAt = watch::Receiver<Option<Instant>>;
-
-/// The lists of slices that have to come to their ends before other kinds are listed.
-#[derive(Clone)]
-pub(crate) struct After {
-    /// Of all sources; `None` as long as they are not all known.
-    pub(crate) all: watch::Receiver<Option<Vec<ListedAt>>>,
-    /// Of the same source, if it has slices. Enough for the first list of a source that comes later, so that no other
-    /// source holds it up.
-    pub(crate) own: Option<ListedAt>,
-    /// Whether the source comes later.
-    pub(crate) later: bool,
-}
+/// Takes in a logical cluster.
+pub(crate) type Route = dyn Fn(&str) + Send + Sync;
 
 /// Nobody listens any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +119,7 @@ impl Watcher {
     /// Returns only when the watch cannot go on.
     async fn list_and_watch(&mut self, backoff: &mut Backoff) -> Result<(), Broken> {
         let since = *self.order.relist.borrow_and_update();
-        self.wait_for_others(since).await;
+        self.order.wait_for_others(since).await;
         let began = Instant::now();
         self.send(Input::Listing { source: self.source, kind: self.kind, began }).await?;
         let mut version = self.list().await?;
@@ -161,20 +141,6 @@ impl Watcher {
                 Err(Broken::Failed(reason)) => self.failed(reason, backoff).await?,
                 Err(broken) => return Err(broken),
             }
-        }
-    }
-
-    /// What is published has to be known before what is wanted, or else what is new would seem to be unwanted. An error says
-    /// that the other source is no more.
-    async fn wait_for_others(&mut self, since: Option<Instant>) {
-        let Some(after) = &mut self.order.after else { return };
-        let others: Vec<ListedAt> = if after.later && since.is_none() {
-            after.own.iter().cloned().collect()
-        } else {
-            after.all.wait_for(Option::is_some).await.ok().and_then(|all| all.clone()).unwrap_or_default()
-        };
-        for mut other in others {
-            let _ = other.wait_for(|listed| listed.is_some() && *listed >= since).await;
         }
     }
 

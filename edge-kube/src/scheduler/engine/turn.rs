@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use super::log::{Log, Sent, outcome_label};
 use super::sync::Sync;
-use super::{GAUGES_PERIOD, LEASE_PERIOD, SHORTEST_SLEEP, Summary};
+use super::{GAUGES_PERIOD, LEASE_PERIOD, OBSTACLES_PERIOD, SHORTEST_SLEEP, Summary};
 use crate::scheduler::backend::{Backend, Input, Observed, SourceId};
 use crate::scheduler::inventory::Inventory;
 use crate::scheduler::report::{Report, Verb};
@@ -42,6 +42,9 @@ struct Told {
     gauges: Option<Instant>,
     obstacles: Option<Instant>,
     had_obstacles: bool,
+    /// Something has happened since the gauges, and since the obstacles, were told.
+    gauges_changed: bool,
+    obstacles_changed: bool,
     leading: Option<bool>,
 }
 
@@ -79,6 +82,7 @@ impl<B: Backend> Engine<B> {
 
     /// Takes in what a backend says.
     pub(super) fn take(&mut self, input: Input) {
+        self.changed();
         let now = self.now();
         match input {
             Input::SourceAdded { source, name, kinds } => {
@@ -170,6 +174,7 @@ impl<B: Backend> Engine<B> {
             let backend = Arc::clone(&self.backend);
             let task = self.requests.spawn(async move { backend.perform(action).await });
             self.in_flight.insert(task.id(), (id, sent));
+            self.changed();
         }
         if gate == Gate::Closed || self.in_flight.len() >= concurrency {
             return None;
@@ -202,30 +207,43 @@ impl<B: Backend> Engine<B> {
             }
         }
         self.publisher.complete(id, outcome, now);
+        self.changed();
     }
 
-    /// Tells what has changed: for people in the log, for probes and metrics.
-    pub(super) fn tell(&mut self) {
+    /// Something has happened that gauges and obstacles may show.
+    fn changed(&mut self) {
+        self.told.gauges_changed = true;
+        self.told.obstacles_changed = true;
+    }
+
+    /// Tells what has changed: for people in the log, for probes and metrics. Returns when there is more to tell.
+    pub(super) fn tell(&mut self) -> Option<Duration> {
         let now = Instant::now();
         let leading = self.sync.is_leading();
         if self.told.leading.replace(leading) != Some(leading) {
             self.report.leading(leading);
         }
         self.tell_checks();
-        if self.told.gauges.is_none_or(|at| now.duration_since(at) >= GAUGES_PERIOD) {
-            self.told.gauges = Some(now);
+        let due = |at: Option<Instant>, period| at.is_none_or(|at| now.duration_since(at) >= period);
+        if self.told.gauges_changed && due(self.told.gauges, GAUGES_PERIOD) {
+            (self.told.gauges, self.told.gauges_changed) = (Some(now), false);
             self.report.counts(self.publisher.counts());
             for kind in Kind::ALL {
                 self.report.objects(kind, self.inventory.count(kind));
             }
         }
-        if self.told.obstacles.is_none_or(|at| now.duration_since(at) >= Duration::from_secs(1)) {
-            self.told.obstacles = Some(now);
+        if self.told.obstacles_changed && due(self.told.obstacles, OBSTACLES_PERIOD) {
+            (self.told.obstacles, self.told.obstacles_changed) = (Some(now), false);
             let obstacles = self.publisher.obstacles();
             if self.told.had_obstacles || !obstacles.is_empty() {
                 self.report.obstacles(&obstacles);
             }
             self.told.had_obstacles = !obstacles.is_empty();
+        }
+        match (self.told.gauges_changed, self.told.obstacles_changed) {
+            (true, _) => Some(GAUGES_PERIOD),
+            (false, true) => Some(OBSTACLES_PERIOD),
+            (false, false) => None,
         }
     }
 
@@ -271,7 +289,7 @@ impl<B: Backend> Engine<B> {
         while let Ok(Some(result)) = tokio::time::timeout_at(until, self.requests.join_next_with_id()).await {
             self.ended(result);
         }
-        self.tell();
+        let _ = self.tell();
         Summary { abandoned: self.in_flight.len(), counts: self.publisher.counts() }
     }
 }

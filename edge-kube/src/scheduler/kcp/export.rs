@@ -3,12 +3,13 @@
 //! The URLs stand in the export's status in kcp up to 0.2x, in APIExportEndpointSlices in newer kcp, and for a while in
 //! both. Both are read, and the union counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod wire;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::Uri;
 use kube::{Client, Config};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
@@ -16,6 +17,7 @@ use crate::scheduler::backoff::Backoff;
 use crate::scheduler::rest::{Answer, get, send};
 use crate::scheduler::source::client;
 use crate::scheduler::watch::stream::Lines;
+use wire::{ApiExport, SliceList};
 
 const GROUP: &str = "/apis/apis.kcp.io";
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -147,15 +149,17 @@ impl Reader<'_> {
 
     /// The export, in the version of the API that the server has.
     async fn export(&self) -> Result<(&'static str, ApiExport), String> {
-        let mut message = String::new();
+        let mut message = None;
         for api in ["v1alpha1", "v1alpha2"] {
             match self.get(&format!("{GROUP}/{api}/apiexports/{}", self.name)).await? {
                 Ok(export) => return Ok((api, export)),
-                Err(answer) if answer.status.as_u16() == 404 => message = answer.message(),
+                Err(answer) if answer.status.as_u16() == 404 => {
+                    message.get_or_insert_with(|| answer.message());
+                }
                 Err(answer) => return Err(self.refused(&answer)),
             }
         }
-        Err(format!("{} is not there yet ({message})", self.what()))
+        Err(format!("{} is not there yet ({})", self.what(), message.unwrap_or_default()))
     }
 
     /// The endpoint slices of the workspace, if kcp knows them at all and shows them.
@@ -218,119 +222,6 @@ impl Reader<'_> {
         };
         let line = tokio::time::timeout(Duration::from_secs(WATCH_SECONDS + 10), lines.next()).await;
         line.ok().transpose().map(drop).map_err(|error| error.to_string())
-    }
-}
-
-// === wire types ===
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Metadata {
-    name: String,
-    resource_version: String,
-    annotations: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ApiExport {
-    metadata: Metadata,
-    spec: Option<ExportSpec>,
-    status: Option<ExportStatus>,
-}
-
-/// `latestResourceSchemas` in v1alpha1, `resources` in v1alpha2.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ExportSpec {
-    latest_resource_schemas: Option<Vec<String>>,
-    resources: Option<Vec<ExportResource>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ExportResource {
-    group: String,
-    name: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ExportStatus {
-    virtual_workspaces: Option<Vec<Endpoint>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Endpoint {
-    url: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SliceList {
-    metadata: Metadata,
-    items: Vec<EndpointSlice>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct EndpointSlice {
-    spec: SliceSpec,
-    status: Option<SliceStatus>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SliceSpec {
-    export: SliceExport,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SliceExport {
-    name: String,
-    path: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SliceStatus {
-    endpoints: Option<Vec<Endpoint>>,
-}
-
-impl ApiExport {
-    fn names_of_workspace<'a>(&'a self, workspace: &'a str) -> impl Iterator<Item = &'a str> {
-        let annotations = self.metadata.annotations.iter().flatten();
-        let named = annotations.filter(|(key, _)| matches!(key.as_str(), "kcp.io/path" | "kcp.io/cluster"));
-        named.map(|(_, value)| value.as_str()).chain([workspace, ""])
-    }
-
-    /// `slices` are all of the export's workspace; each names its export by the workspace's path, its logical cluster, or
-    /// not at all.
-    fn urls(&self, workspace: &str, slices: Option<&SliceList>) -> BTreeSet<String> {
-        let own = self.status.iter().flat_map(|status| status.virtual_workspaces.iter().flatten());
-        let name = &self.metadata.name;
-        let ours = |slice: &&EndpointSlice| {
-            let SliceExport { name: of, path } = &slice.spec.export;
-            name == of && self.names_of_workspace(workspace).any(|known| known == path)
-        };
-        let slices = slices.iter().flat_map(|slices| &slices.items).filter(ours);
-        let theirs = slices.filter_map(|slice| slice.status.as_ref()?.endpoints.as_ref()).flatten();
-        own.chain(theirs)
-            .map(|endpoint| endpoint.url.trim_end_matches('/'))
-            .filter(|url| !url.is_empty())
-            .map(Into::into)
-            .collect()
-    }
-
-    /// A schema's name is `<prefix>.<plural>.<group>`; kcp sees to that.
-    fn resources(&self) -> BTreeSet<String> {
-        let Some(spec) = &self.spec else { return BTreeSet::new() };
-        let schemas = spec.latest_resource_schemas.iter().flatten();
-        let of_schemas = schemas.filter_map(|schema| Some(schema.split_once('.')?.1.to_string()));
-        let named = spec.resources.iter().flatten().map(|resource| format!("{}.{}", resource.name, resource.group));
-        of_schemas.chain(named).collect()
     }
 }
 

@@ -2,6 +2,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::channel::mpsc::{UnboundedSender, unbounded};
+use tokio::sync::watch;
 
 use super::*;
 use crate::scheduler::testing::{Asked, Reply, Server};
@@ -56,7 +57,7 @@ fn watch_with(server: &Server, kind: Kind, after: Option<After>) -> Told {
         prefix: String::new(),
         clusters: Clusters::One("c".into()),
         input,
-        order: Order { relist: relisted, listed, after },
+        order: Order { relist: relisted, listed, after, waited: None },
         route: None,
     };
     tokio::spawn(watcher.run());
