@@ -21,6 +21,7 @@ mod decode;
 mod document;
 mod error;
 mod json;
+mod lenient;
 mod node;
 mod object;
 mod scalar;
@@ -39,6 +40,7 @@ use edge_core::event::Event;
 use edge_core::object::{Kind, ObjectKey, SinglePlacementSlice};
 
 pub use error::{InputError, InvalidObject, Place, Problem};
+pub(crate) use lenient::decode_json;
 pub(crate) use scalar::is_plain_string;
 
 use document::{Batch, Documents, Origin};

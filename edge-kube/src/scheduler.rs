@@ -10,15 +10,30 @@
 
 pub(crate) mod admin;
 pub(crate) mod backend;
+mod backoff;
 pub(crate) mod client;
+mod decode;
 mod detect;
 mod duration;
+mod engine;
+mod events;
 pub(crate) mod flags;
+mod folder;
 pub(crate) mod health;
+mod inventory;
+mod kcp;
+mod kubernetes;
 pub(crate) mod lease;
 pub(crate) mod log;
 pub(crate) mod metrics;
+mod report;
+mod reporter;
+mod rest;
 mod shutdown;
+mod source;
+#[cfg(test)]
+mod testing;
+mod watch;
 
 use std::io;
 use std::sync::Arc;
