@@ -10,7 +10,7 @@ use edge_core::slices::{Verb, Write};
 
 use super::super::content::{Content, Stamp, hash};
 use super::super::files::{self, Draft};
-use super::{Entry, Sight, Slices, State, bare, text};
+use super::{Entry, Sight, Slices, State, text};
 
 /// What was noticed on the way: to be told to whoever listens.
 pub(in super::super) type Noticed = Vec<Sight>;

@@ -134,7 +134,7 @@ async fn many_writes_at_once_in_folders_that_come_and_go() {
 
 #[tokio::test]
 async fn a_status_is_kept_beside_the_slices() {
-    let mut world = World::with(&[("p.yaml", &placement("p", "u"))]).await;
+    let world = World::with(&[("p.yaml", &placement("p", "u"))]).await;
     let key = ObjectKey::new("default", "p");
     assert_eq!(world.statuses[&key], EdgePlacementStatus::default());
     let condition = Condition { kind: "Resolved".into(), status: "True".into(), ..Condition::default() };
@@ -156,10 +156,8 @@ async fn a_status_is_kept_beside_the_slices() {
     assert_eq!(world.folder.perform(Action::Status(write)).await, Outcome::StatusWritten);
     assert_eq!(modified(), before, "nothing has changed");
 
-    let mut world = {
-        world.put("out/default/q.status", "left over");
-        world.restart().await
-    };
+    world.put("out/default/q.status", "left over");
+    let mut world = world.restart().await;
     let status = &world.statuses[&key];
     assert_eq!((status.spec_generation, status.matching_location_count, status.slice_count), (3, 2, Some(1)));
     let time = status.conditions[0].last_transition_time.clone().unwrap();
