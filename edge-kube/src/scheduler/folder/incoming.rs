@@ -121,7 +121,7 @@ impl Incoming {
         let reason = found.unreadable.remove(&self.root);
         self.trouble = match (found.absent, reason) {
             (true, _) => Some(format!("the folder {root} does not exist: waiting for it{force}")),
-            (_, Some(reason)) => Some(format!("the folder {root} cannot be read: {reason}{force}")),
+            (_, Some(reason)) => Some(format!("{reason}{force}")),
             _ => None,
         };
         if self.trouble.is_some() {
@@ -144,7 +144,13 @@ impl Incoming {
             });
             return files.collect();
         }
-        let Some(found) = self.scan() else { return Vec::new() };
+        let Some(mut found) = self.scan() else { return Vec::new() };
+        for link in found.dangling {
+            if self.manifests.paths().any(|path| path.starts_with(&link)) {
+                let reason = format!("{}: the link leads to nothing", link.display());
+                found.unreadable.insert(link, reason);
+            }
+        }
         let current = |path: &Path| found.files.get(path).map(|stamp| self.manifests.is_current(path, stamp));
         let changed = found.files.keys().filter(|path| current(path) == Some(false));
         // What is in a folder that cannot be read stays as it was.

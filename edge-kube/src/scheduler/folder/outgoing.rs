@@ -41,13 +41,12 @@ impl Outgoing {
         if found.absent {
             tracing::warn!(folder = %root.display(), "the output folder is gone: making it again");
             if let Err(error) = fs::create_dir_all(root) {
-                found.unreadable.insert(root.to_path_buf(), error.to_string());
+                found.unreadable.insert(root.to_path_buf(), format!("{}: cannot be made: {error}", root.display()));
             }
             // What happens in it from now on is an event again.
             self.tree = Some(Tree::scan(root, &self.pending).0);
         }
-        let unreadable = found.unreadable.iter().next();
-        let reason = unreadable.map(|(path, reason)| format!("{}: cannot be read: {reason}", path.display()));
+        let reason = found.unreadable.values().next().cloned();
         self.report(reason.or_else(|| found.unwatched.clone()), inputs);
         found
     }

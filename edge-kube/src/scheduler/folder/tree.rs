@@ -37,8 +37,10 @@ pub(super) struct Tree {
 pub(super) struct Found {
     /// The manifests.
     pub(super) files: BTreeMap<PathBuf, Stamp>,
-    /// Files and folders that could not be looked at, and why.
+    /// Files and folders that could not be looked at; which, and why.
     pub(super) unreadable: BTreeMap<PathBuf, String>,
+    /// Links that lead to nothing, and may have led to folders.
+    pub(super) dangling: Vec<PathBuf>,
     /// The folder itself does not exist.
     pub(super) absent: bool,
     /// Changes may be missed, for this reason.
@@ -160,7 +162,8 @@ impl Tree {
             if let Err(error) = self.entries(&folder, found, &mut waiting, &mut links)
                 && (error.kind() != io::ErrorKind::NotFound || folder == root)
             {
-                found.unreadable.insert(folder, error.to_string());
+                let reason = format!("{}: cannot be read: {error}", folder.display());
+                found.unreadable.insert(folder, reason);
             }
         }
         links
@@ -215,8 +218,10 @@ impl Tree {
                 }
                 Ok(_) => {}
                 Err(error) if is_manifest(&path) && (is_link || error.kind() != io::ErrorKind::NotFound) => {
-                    found.unreadable.insert(path, error.to_string());
+                    let reason = format!("{}: cannot be read: {error}", path.display());
+                    found.unreadable.insert(path, reason);
                 }
+                Err(_) if is_link => found.dangling.push(path),
                 Err(_) => {}
             }
         }

@@ -1,6 +1,6 @@
 //! What happens to manifests.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 
 use edge_core::publisher::Failure;
 
@@ -89,19 +89,28 @@ async fn a_file_that_is_broken_at_the_start_holds_back_what_takes_away() {
 }
 
 #[tokio::test]
-async fn an_unreadable_folder_keeps_its_content_in_force() {
-    let mut world = World::with(&[("sub/a.yaml", &sync_target("a", ""))]).await;
-    let sub = world.path("in/sub");
-    fs::set_permissions(&sub, fs::Permissions::from_mode(0)).unwrap();
-    if fs::read_dir(&sub).is_ok() {
-        // Root reads everything.
-        return;
+async fn a_link_that_leads_to_nothing_keeps_its_content_in_force() {
+    let temp = temp();
+    put(&temp.path().join("elsewhere/a.yaml"), &sync_target("a", "dev"));
+    put(&temp.path().join("single"), &sync_target("b", "dev"));
+    symlink("../elsewhere", temp.path().join("in/sub")).unwrap();
+    symlink("../single", temp.path().join("in/b.yaml")).unwrap();
+    let mut world = World::start(temp);
+    world.until("everything is listed", |world| world.listed.len() == 4).await;
+    world.put("single", &sync_target("b", "prod"));
+    world.put("elsewhere/c.yaml", &sync_target("c", ""));
+    world
+        .until("both are followed", |world| world.env("b") == "prod" && world.names(Kind::SyncTarget).len() == 3)
+        .await;
+    for name in ["elsewhere", "single"] {
+        fs::rename(world.path(name), world.path("away")).unwrap();
+        world.until("it is missed", |world| world.failing.is_some()).await;
+        world.settle().await;
+        assert_eq!(world.names(Kind::SyncTarget), ["a", "b", "c"]);
+        fs::rename(world.path("away"), world.path(name)).unwrap();
+        world.until("it is back", |world| world.failing.is_none()).await;
     }
-    world.put("in/b/c.yaml", &sync_target("c", ""));
-    world.until("it fails", |world| world.failing.is_some()).await;
-    assert_eq!(world.names(Kind::SyncTarget), ["a", "c"]);
-    fs::set_permissions(&sub, fs::Permissions::from_mode(0o755)).unwrap();
-    world.until("it is mended", |world| world.failing.is_none()).await;
+    assert!(!world.log.iter().any(|line| line.starts_with("gone")), "{:?}", world.log);
 }
 
 #[tokio::test]
