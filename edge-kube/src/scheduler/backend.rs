@@ -34,6 +34,9 @@ pub(crate) enum Input {
     Failing { source: SourceId, kind: Kind, reason: String },
     /// The watch of a kind goes on after it was `Failing`, and nothing was missed.
     Watching { source: SourceId, kind: Kind },
+    /// Something of a listed source has never been read, for this reason: nothing may be taken away as long as that is so.
+    /// Comes before the last `Listed` of the source. `None` says that all is known now.
+    Incomplete { source: SourceId, reason: Option<String> },
     /// Which fields of a status the API has.
     StatusFields(StatusFields),
 }

@@ -42,8 +42,8 @@ const LEASE_PERIOD: Duration = Duration::from_millis(200);
 /// A wakeup that is due already, though there is nothing to do, is asked for again after this time.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 
-/// A timer needs some time, even if nothing is to come.
-const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+/// The heartbeat, even if nothing is to come.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 
 /// Gauges are reported no more often.
 const GAUGES_PERIOD: Duration = Duration::from_millis(100);
@@ -57,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) scheduler: SchedulerOptions,
     /// At most so many requests are in flight; at least one.
     pub(crate) write_concurrency: usize,
+    /// SyncTargets have no UIDs of their own, so published ones are kept.
+    pub(crate) keep_destinations: bool,
     /// Until [`Input::StatusFields`] says otherwise.
     pub(crate) status_fields: StatusFields,
 }
@@ -98,7 +100,11 @@ pub(crate) async fn run<B: Backend>(
 ) -> Summary {
     tracing::info!(controller = "edge-scheduler", "starting controller");
     let Leadership { mut leading, may_write } = leadership;
-    let mut engine = Engine::new(backend, Publisher::new(settings.scheduler), settings.status_fields, report);
+    let mut publisher = Publisher::new(settings.scheduler);
+    if settings.keep_destinations {
+        publisher = publisher.keeping_destinations();
+    }
+    let mut engine = Engine::new(backend, publisher, settings.status_fields, report);
     engine.lead(*leading.borrow_and_update());
     let mut batch = Vec::with_capacity(BATCH);
     let concurrency = settings.write_concurrency.max(1);

@@ -32,6 +32,8 @@ impl Verb {
 
 /// Takes in what happens. Everything is called from the engine's task and must be quick.
 pub(crate) trait Report: Send + Sync + 'static {
+    /// The engine goes round.
+    fn beat(&self) {}
     /// A check of readiness passes, or what it waits for. Called on each change; a check that was never named passes.
     /// `sync` is one for all; the others are named by the plural of a kind.
     fn check(&self, check: &str, state: Result<(), &str>) {
@@ -50,8 +52,8 @@ pub(crate) trait Report: Send + Sync + 'static {
         let _ = (kind, took);
     }
     /// The watch or list of a kind failed and starts again.
-    fn watch_failed(&self, kind: Kind) {
-        let _ = kind;
+    fn watch_failed(&self, kind: Kind, source: &str) {
+        let _ = (kind, source);
     }
     /// A request took so long, with this outcome: `ok`, or the failure in lower case with underscores.
     fn request(&self, verb: Verb, outcome: &'static str, took: Duration) {

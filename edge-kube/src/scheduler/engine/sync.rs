@@ -4,10 +4,13 @@
 //! lead: another may have written until then. Later a source that is new holds back only what takes something away, and
 //! one that fails holds back nothing: its last objects stay in force.
 
+use std::collections::BTreeMap;
+
 use edge_core::object::Kind;
 use edge_core::publisher::Gate;
 use tokio::time::Instant;
 
+use crate::scheduler::backend::SourceId;
 use crate::scheduler::inventory::Inventory;
 use crate::scheduler::rest::plural;
 
@@ -19,17 +22,26 @@ pub(super) struct Sync {
     leading: bool,
     /// Lists that began before do not count.
     since: Option<Instant>,
+    /// Sources of which something has never been read, and why.
+    incomplete: BTreeMap<SourceId, String>,
     /// Everything was known once since this replica came to lead.
     opened: bool,
 }
 
 impl Sync {
     pub(super) fn new() -> Self {
-        Self { sources: Err("what to watch is not known yet".into()), leading: false, since: None, opened: false }
+        Self { sources: Err("what to watch is not known yet".into()), leading: false, since: None, incomplete: BTreeMap::new(), opened: false }
     }
 
     pub(super) fn set_sources(&mut self, sources: Result<(), String>) {
         self.sources = sources;
+    }
+
+    pub(super) fn set_incomplete(&mut self, source: SourceId, reason: Option<String>) {
+        match reason {
+            Some(reason) => drop(self.incomplete.insert(source, reason)),
+            None => drop(self.incomplete.remove(&source)),
+        }
     }
 
     pub(super) fn is_leading(&self) -> bool {
@@ -63,6 +75,7 @@ impl Sync {
         match (self.opened, complete) {
             (false, _) => Gate::Closed,
             (true, false) => Gate::GrowOnly,
+            (true, true) if !self.incomplete.is_empty() => Gate::GrowOnly,
             (true, true) => Gate::Open,
         }
     }
@@ -79,7 +92,7 @@ impl Sync {
         unlisted.sort_unstable();
         unlisted.dedup();
         if unlisted.is_empty() {
-            return None;
+            return self.incomplete.values().next().cloned();
         }
         let reasons: Vec<&str> = inventory.failing().map(|(_, _, reason)| reason).take(1).collect();
         let names: Vec<&str> = unlisted.into_iter().map(plural).collect();
@@ -93,7 +106,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::scheduler::backend::SourceId;
 
     const A: SourceId = SourceId(0);
     const B: SourceId = SourceId(1);

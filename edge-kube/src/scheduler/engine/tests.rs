@@ -65,7 +65,7 @@ fn start(leads: bool) -> Running {
     let (shutdown, stopped) = watch::channel(false);
     let (backend, notes) = (Arc::<Idle>::default(), Arc::<Notes>::default());
     let settings =
-        Settings { scheduler: SchedulerOptions::default(), write_concurrency: 4, status_fields: StatusFields::Off };
+        Settings { scheduler: SchedulerOptions::default(), write_concurrency: 4, keep_destinations: false, status_fields: StatusFields::Off };
     let leadership = Leadership { leading: leader, may_write: Box::new(|_| true) };
     let engine = tokio::spawn(run(Arc::clone(&backend), inputs, settings, leadership, notes.clone(), stopped));
     Running { backend, input, notes, leading, shutdown, engine }

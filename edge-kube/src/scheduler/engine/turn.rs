@@ -91,6 +91,7 @@ impl<B: Backend> Engine<B> {
             }
             Input::SourceRemoved { source } => {
                 let name = self.names.remove(&source).unwrap_or_default();
+                self.sync.set_incomplete(source, None);
                 let gone = self.inventory.remove(source);
                 warn!(source = name, objects = gone.len(), "a source is no more, and so are its objects");
                 for (kind, key) in gone {
@@ -107,10 +108,12 @@ impl<B: Backend> Engine<B> {
             }
             Input::Listed { source, kind } => self.listed(source, kind, now),
             Input::Failing { source, kind, reason } => {
-                self.report.watch_failed(kind);
+                let name = self.names.get(&source).map(String::as_str).unwrap_or_default();
+                self.report.watch_failed(kind, name);
                 self.inventory.set_failing(source, kind, Some(reason));
             }
             Input::Watching { source, kind } => self.inventory.set_failing(source, kind, None),
+            Input::Incomplete { source, reason } => self.sync.set_incomplete(source, reason),
             Input::StatusFields(fields) => self.publisher.set_status_fields(fields),
         }
     }
@@ -218,6 +221,7 @@ impl<B: Backend> Engine<B> {
 
     /// Tells what has changed: for people in the log, for probes and metrics. Returns when there is more to tell.
     pub(super) fn tell(&mut self) -> Option<Duration> {
+        self.report.beat();
         let now = Instant::now();
         let leading = self.sync.is_leading();
         if self.told.leading.replace(leading) != Some(leading) {
