@@ -160,8 +160,13 @@ impl<B: Backend> Engine<B> {
         may_write: &(dyn Fn(Instant) -> bool + Send + std::marker::Sync),
     ) -> Option<Duration> {
         let gate = self.sync.gate(&self.inventory);
+        self.tell_checks();
         if gate != self.gate {
-            info!(gate = ?gate, "what may be written changes");
+            match gate {
+                Gate::Closed => info!("nothing is written from now on"),
+                Gate::GrowOnly => info!("nothing is taken away until the new source is listed"),
+                Gate::Open => info!("writing begins"),
+            }
             self.publisher.set_gate(gate, self.now());
             self.gate = gate;
         }
@@ -223,7 +228,6 @@ impl<B: Backend> Engine<B> {
         if self.told.leading.replace(leading) != Some(leading) {
             self.report.leading(leading);
         }
-        self.tell_checks();
         let due = |at: Option<Instant>, period| at.is_none_or(|at| now.duration_since(at) >= period);
         if self.told.gauges_changed && due(self.told.gauges, GAUGES_PERIOD) {
             (self.told.gauges, self.told.gauges_changed) = (Some(now), false);
