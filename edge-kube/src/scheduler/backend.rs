@@ -30,7 +30,7 @@ pub(crate) enum Input {
     Gone { source: SourceId, kind: Kind, key: ObjectKey, uid: Option<String> },
     /// The list has ended.
     Listed { source: SourceId, kind: Kind },
-    /// The watch or list of a kind fails at present, with the reason; it goes on by itself.
+    /// The watch or list of a kind fails at present, with the reason; it goes on by itself. Over with `Listed` or `Watching`.
     Failing { source: SourceId, kind: Kind, reason: String },
     /// The watch of a kind goes on after it was `Failing`, and nothing was missed.
     Watching { source: SourceId, kind: Kind },

@@ -78,7 +78,6 @@ impl Inventory {
         if let Some(shelf) = self.shelves.get_mut(&(source, kind)) {
             shelf.list = shelf.list.wrapping_add(1);
             shelf.listing = Some(began);
-            shelf.failing = None;
         }
     }
 
@@ -109,6 +108,7 @@ impl Inventory {
         let shelf = self.shelves.get_mut(&(source, kind))?;
         let began = shelf.listing.take()?;
         shelf.listed = Some(began);
+        shelf.failing = None;
         let list = shelf.list;
         let missing: Vec<Packed> = shelf.keys.extract_if(|_, seen| *seen != list).map(|(key, _)| key).collect();
         let gone = missing.iter().filter(|key| !self.is_shown(kind, key)).map(|key| unpack(key)).collect();
