@@ -15,6 +15,7 @@ pub(crate) struct SourceId(pub(crate) u32);
 
 /// What a backend tells the engine.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are the largest: objects")]
 pub(crate) enum Input {
     /// There is a source for objects of these kinds: nothing is complete before it has been listed.
     SourceAdded { source: SourceId, name: String, kinds: Vec<Kind> },
@@ -34,6 +35,9 @@ pub(crate) enum Input {
     Failing { source: SourceId, kind: Kind, reason: String },
     /// The watch of a kind goes on after it was `Failing`, and nothing was missed.
     Watching { source: SourceId, kind: Kind },
+    /// Something of a listed source has never been read, for this reason: nothing may be taken away as long as that is so.
+    /// Comes before the last `Listed` of the source. `None` says that all is known now.
+    Incomplete { source: SourceId, reason: Option<String> },
     /// Which fields of a status the API has.
     StatusFields(StatusFields),
 }

@@ -18,6 +18,8 @@ pub(crate) struct Inventory {
     shelves: BTreeMap<(SourceId, Kind), Shelf>,
     /// Which source showed EdgePlacements or slices of a logical cluster last.
     homes: HashMap<Box<str>, SourceId>,
+    /// Of which sources something has never been read, and why.
+    incomplete: BTreeMap<SourceId, String>,
 }
 
 /// The objects of one kind of one source.
@@ -70,6 +72,7 @@ impl Inventory {
             gone.extend(only.map(|key| (kind, unpack(&key))));
         }
         self.homes.retain(|_, home| *home != source);
+        self.incomplete.remove(&source);
         gone
     }
 
@@ -163,6 +166,19 @@ impl Inventory {
     /// Whether a list of anything has begun.
     pub(crate) fn is_begun(&self) -> bool {
         self.shelves.values().any(|shelf| shelf.listed.is_some() || shelf.listing.is_some())
+    }
+
+    /// Something of a source has never been read, or, with `None`, all has.
+    pub(crate) fn set_incomplete(&mut self, source: SourceId, reason: Option<String>) {
+        match reason {
+            Some(reason) => self.incomplete.insert(source, reason),
+            None => self.incomplete.remove(&source),
+        };
+    }
+
+    /// Why something has never been read, if that is so.
+    pub(crate) fn incomplete(&self) -> Option<&str> {
+        self.incomplete.values().next().map(String::as_str)
     }
 
     /// The sources and kinds whose watch fails, with the reason.

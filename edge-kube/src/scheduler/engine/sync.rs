@@ -60,7 +60,7 @@ impl Sync {
         if !self.opened {
             self.opened = complete && self.sources.is_ok() && Kind::ALL.iter().all(|kind| inventory.has_source(*kind));
         }
-        match (self.opened, complete) {
+        match (self.opened, complete && inventory.incomplete().is_none()) {
             (false, _) => Gate::Closed,
             (true, false) => Gate::GrowOnly,
             (true, true) => Gate::Open,
@@ -79,7 +79,7 @@ impl Sync {
         unlisted.sort_unstable();
         unlisted.dedup();
         if unlisted.is_empty() {
-            return None;
+            return inventory.incomplete().map(Into::into);
         }
         let reasons: Vec<&str> = inventory.failing().map(|(_, _, reason)| reason).take(1).collect();
         let names: Vec<&str> = unlisted.into_iter().map(plural).collect();
@@ -144,6 +144,21 @@ mod tests {
         assert_eq!(sync.gate(&inventory), Gate::GrowOnly);
         list(&mut inventory, B);
         assert_eq!(sync.gate(&inventory), Gate::Open);
+    }
+
+    #[test]
+    fn what_was_never_read_may_not_be_taken_away() {
+        let (mut sync, mut inventory) = (Sync::new(), Inventory::default());
+        let _ = sync.lead(true, &inventory, Instant::now());
+        sync.set_sources(Ok(()));
+        inventory.add(A, &Kind::ALL);
+        inventory.set_incomplete(A, Some("a.yaml is broken".into()));
+        list(&mut inventory, A);
+        assert_eq!(sync.gate(&inventory), Gate::GrowOnly);
+        assert_eq!(sync.waits_for(&inventory).unwrap(), "a.yaml is broken");
+        inventory.set_incomplete(A, None);
+        assert_eq!(sync.gate(&inventory), Gate::Open);
+        assert_eq!(sync.waits_for(&inventory), None);
     }
 
     #[test]

@@ -111,6 +111,7 @@ impl<B: Backend> Engine<B> {
                 self.inventory.set_failing(source, kind, Some(reason));
             }
             Input::Watching { source, kind } => self.inventory.set_failing(source, kind, None),
+            Input::Incomplete { source, reason } => self.inventory.set_incomplete(source, reason),
             Input::StatusFields(fields) => self.publisher.set_status_fields(fields),
         }
     }
@@ -164,7 +165,7 @@ impl<B: Backend> Engine<B> {
         if gate != self.gate {
             match gate {
                 Gate::Closed => info!("nothing is written from now on"),
-                Gate::GrowOnly => info!("nothing is taken away until the new source is listed"),
+                Gate::GrowOnly => info!("nothing is taken away until all is known"),
                 Gate::Open => info!("writing begins"),
             }
             self.publisher.set_gate(gate, self.now());
