@@ -409,7 +409,21 @@ impl PublisherMachine {
             rows.sort_unstable();
             let mut have: Vec<Destination> = own.iter().flat_map(|slice| slice.destinations.iter().cloned()).collect();
             have.sort_unstable();
-            self.ensure(have == rows, || format!("{key}: {have:#?} is not {rows:#?}"));
+            // A SyncTarget of unknown UID keeps the published one.
+            for (have, row) in have.iter_mut().zip(&rows) {
+                if row.sync_target_uid.is_empty() {
+                    have.sync_target_uid.clear();
+                }
+            }
+            self.ensure(have == rows, || {
+                let (have, rows): (BTreeSet<_>, BTreeSet<_>) =
+                    (have.iter().map(|row| place(key, row)).collect(), rows.iter().map(|row| place(key, row)).collect());
+                let (more, less) = (have.difference(&rows), rows.difference(&have));
+                let (more, less): (Vec<_>, Vec<_>) = (more.collect(), less.collect());
+                let own: Vec<String> =
+                    own.iter().map(|slice| format!("{} {}", slice.metadata.name, slice.destinations.len())).collect();
+                format!("{key} has {more:?} and lacks {less:?}: {own:?} {:?}", self.publisher.internal_dirty())
+            });
             for slice in own {
                 self.ensure(slice.destinations.len() <= self.max, || format!("{} is too full", slice.metadata.name));
                 self.ensure(slice.destinations.is_sorted(), || format!("{} is ordered", slice.metadata.name));
