@@ -1,6 +1,7 @@
 //! What a test runs in: a server, clusters of its own on it, and schedulers.
 
 use std::cell::{Cell, RefCell};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
@@ -239,12 +240,20 @@ impl Env {
         loop {
             match attempt() {
                 Ok(value) => return value,
-                Err(reason) if begin.elapsed() > limit => {
-                    panic!("waited {limit:?} for {what}, but: {reason}\n{}", self.logs());
+                Err(reason) if begin.elapsed() > limit || self.scheduler_failed() => {
+                    panic!("waited {:?} for {what}, but: {reason}\n{}", begin.elapsed(), self.logs());
                 }
                 Err(_) => thread::sleep(Duration::from_millis(30)),
             }
         }
+    }
+
+    /// Whether a scheduler ended by itself, and not well.
+    fn scheduler_failed(&self) -> bool {
+        let logs = self.logs.borrow();
+        let code = |log: &PathBuf| fs::read_to_string(log.with_extension("exit")).ok()?.trim().parse().ok();
+        // Above 128: killed by a signal, by the test.
+        logs.iter().skip(1).filter_map(code).any(|code: u8| (1..128).contains(&code))
     }
 
     /// The ends of the logs of the server and of the schedulers.

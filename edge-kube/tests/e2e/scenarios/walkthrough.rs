@@ -32,7 +32,7 @@ pub(crate) fn dev_and_prod(flavor: Flavor, provider: &str) {
 
     home.create(EDGE_PLACEMENT, edge_placement("all2all", &json!([{}])));
     env.settle();
-    let target = |name| uid(&compute.get(SYNC_TARGET, name).unwrap()).to_owned();
+    let target = |name: &str| uid(&compute.get(SYNC_TARGET, name).unwrap()).to_owned();
     let row = |location: &str, name: &str| [compute.name.clone(), location.into(), name.into(), target(name)];
     let destinations = |name| rows(&home.get(SLICE, name).unwrap()).unwrap();
     let expected = [row("default", "dev"), row("default", "prod"), row("dev", "dev"), row("prod", "prod")];

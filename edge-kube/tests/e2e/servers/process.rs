@@ -125,13 +125,13 @@ impl Drop for Process {
     }
 }
 
-/// The last 40 lines of a log file, under a heading.
+/// The last 25 lines of a log file, under a heading.
 pub(crate) fn tail(name: &str, log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();
-    let last = &lines[lines.len().saturating_sub(40)..];
+    let last = &lines[lines.len().saturating_sub(25)..];
     // kcp's log has lines of several kB.
-    let short = last.iter().map(|line| line.chars().take(400).collect::<String>());
+    let short = last.iter().map(|line| line.chars().take(300).collect::<String>());
     format!("--- the end of the log of {name}:\n{}\n", short.collect::<Vec<_>>().join("\n"))
 }
