@@ -4,6 +4,7 @@
 //! use, or input that cannot be read.
 
 mod explain;
+mod manifests;
 mod output;
 mod plan;
 mod resolve;
@@ -50,6 +51,10 @@ enum Command {
     /// Without --location it looks at all Locations, without --sync-target at all SyncTargets of the Locations' clusters.
     #[command(after_help = EXIT_CODES)]
     Explain(explain::Args),
+    /// Print what one applies to a server before the scheduler can work there
+    ///
+    /// The output is nothing but YAML for `kubectl apply -f -`.
+    Manifests(manifests::Args),
 }
 
 const EXIT_CODES: &str = "\
@@ -146,12 +151,13 @@ fn counted(count: usize, what: &str) -> String {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
-        Command::Resolve(args) => resolve::run(args),
-        Command::Plan(args) => plan::run(args),
-        Command::Explain(args) => explain::run(args),
+        Command::Resolve(args) => resolve::run(args).map(|world| world.exit_code()),
+        Command::Plan(args) => plan::run(args).map(|world| world.exit_code()),
+        Command::Explain(args) => explain::run(args).map(|world| world.exit_code()),
+        Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(world) => world.exit_code(),
+        Ok(code) => code,
         // Whoever reads the output has seen enough.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {

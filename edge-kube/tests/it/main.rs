@@ -3,3 +3,4 @@
 
 mod golden;
 mod input;
+mod manifests;
