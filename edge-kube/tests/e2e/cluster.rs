@@ -25,22 +25,19 @@ pub(crate) const LOCATION: Resource =
     Resource { api: "scheduling.kcp.io/v1alpha1", plural: "locations", kind: "Location" };
 pub(crate) const SYNC_TARGET: Resource =
     Resource { api: "workload.kcp.io/v1alpha1", plural: "synctargets", kind: "SyncTarget" };
-pub(crate) const CRD: Resource =
-    Resource { api: "apiextensions.k8s.io/v1", plural: "customresourcedefinitions", kind: "CustomResourceDefinition" };
 pub(crate) const WORKSPACE: Resource =
     Resource { api: "tenancy.kcp.io/v1alpha1", plural: "workspaces", kind: "Workspace" };
-pub(crate) const API_SCHEMA: Resource =
-    Resource { api: "apis.kcp.io/v1alpha1", plural: "apiresourceschemas", kind: "APIResourceSchema" };
+pub(crate) const SHARD: Resource = Resource { api: "core.kcp.io/v1alpha1", plural: "shards", kind: "Shard" };
+pub(crate) const CRD: Resource =
+    Resource { api: "apiextensions.k8s.io/v1", plural: "customresourcedefinitions", kind: "CustomResourceDefinition" };
+pub(crate) const ENDPOINT_SLICE: Resource =
+    Resource { api: "apis.kcp.io/v1alpha1", plural: "apiexportendpointslices", kind: "APIExportEndpointSlice" };
 pub(crate) const API_EXPORT: Resource =
     Resource { api: "apis.kcp.io/v1alpha1", plural: "apiexports", kind: "APIExport" };
 pub(crate) const API_BINDING: Resource =
     Resource { api: "apis.kcp.io/v1alpha1", plural: "apibindings", kind: "APIBinding" };
-pub(crate) const ENDPOINT_SLICE: Resource =
-    Resource { api: "apis.kcp.io/v1alpha1", plural: "apiexportendpointslices", kind: "APIExportEndpointSlice" };
 pub(crate) const CLUSTER_ROLE: Resource =
     Resource { api: "rbac.authorization.k8s.io/v1", plural: "clusterroles", kind: "ClusterRole" };
-pub(crate) const CLUSTER_ROLE_BINDING: Resource =
-    Resource { api: "rbac.authorization.k8s.io/v1", plural: "clusterrolebindings", kind: "ClusterRoleBinding" };
 
 /// A logical cluster: a kcp workspace, or all of a Kubernetes API server.
 #[derive(Clone)]
@@ -88,6 +85,27 @@ impl Cluster {
                     thread::sleep(Duration::from_millis(50));
                 }
                 Err(error) => panic!("cannot create {} {} in {}: {error}", resource.kind, name(&object), self.name),
+            }
+        }
+    }
+
+    /// Creates what a document says, unless it is there.
+    pub(crate) fn apply(&self, document: &Value) {
+        let api = document["apiVersion"].as_str().unwrap();
+        let root = if api.contains('/') { "apis" } else { "api" };
+        let namespace = document["metadata"]["namespace"].as_str();
+        let namespace = namespace.map(|namespace| format!("/namespaces/{namespace}")).unwrap_or_default();
+        let plural = document["kind"].as_str().unwrap().to_lowercase() + "s";
+        let path = format!("{}/{root}/{api}{namespace}/{plural}", self.prefix);
+        let begin = Instant::now();
+        while let Err(error) = self.client.send(Method::POST, &path, Some(document)) {
+            match error.code {
+                409 => return,
+                // The server has just started, or this workspace has just been made.
+                0 | 403 | 404 | 429 | 500.. if begin.elapsed().as_secs() < 20 => {
+                    thread::sleep(Duration::from_millis(50))
+                }
+                _ => panic!("cannot create {plural} {} in {}: {error}", name(document), self.name),
             }
         }
     }

@@ -10,10 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cluster::{
-    API_BINDING, API_EXPORT, API_SCHEMA, Cluster, EDGE_PLACEMENT, ENDPOINT_SLICE, LOCATION, SLICE, SYNC_TARGET,
-    WORKSPACE, name,
-};
+use crate::cluster::{API_BINDING, Cluster, EDGE_PLACEMENT, LOCATION, SLICE, SYNC_TARGET, WORKSPACE, name};
 use crate::fixtures::{self, Schema};
 use crate::oracle::World;
 use crate::scheduler::Scheduler;
@@ -119,22 +116,10 @@ impl Env {
         if self.flavor == Flavor::Kubernetes {
             return fixtures::install_crds(&self.provider);
         }
-        let resources: &[_] = match self.flavor {
-            Flavor::Kcp011 => &[EDGE_PLACEMENT, SLICE],
-            _ => &[EDGE_PLACEMENT, SLICE, LOCATION, SYNC_TARGET],
-        };
-        let (schemas, export) = fixtures::kcp_export(resources, schema);
-        if self.provider.get(API_EXPORT, name(&export)).is_some() {
-            return;
-        }
-        for schema in schemas {
-            self.provider.create(API_SCHEMA, schema);
-        }
-        self.provider.create(API_EXPORT, export);
-        if self.flavor == Flavor::Kcp022 {
-            let reference = json!({"path": self.provider_path, "name": "edge.kcp.io"});
-            let slice = json!({"metadata": {"name": "edge.kcp.io"}, "spec": {"export": reference}});
-            self.provider.create(ENDPOINT_SLICE, slice);
+        // kcp 0.11 has Locations and SyncTargets of its own.
+        let kinds = if self.flavor == Flavor::Kcp011 { "edge" } else { "all" };
+        for document in fixtures::kcp_export(kinds, schema) {
+            self.provider.apply(&document);
         }
     }
 
@@ -165,16 +150,16 @@ impl Env {
         if self.flavor == Flavor::Kubernetes {
             return;
         }
-        let name = "bind-espw";
-        let reference = json!({"export": {"path": self.provider_path, "name": "edge.kcp.io"}});
+        let binding = fixtures::kcp_binding(&self.provider_path);
+        let name = name(&binding);
         if let Some(bound) = cluster.get(API_BINDING, name) {
-            if bound["spec"]["reference"] == reference {
+            if bound["spec"]["reference"] == binding["spec"]["reference"] {
                 return;
             }
             cluster.delete(API_BINDING, name);
             self.wait("the end of the former APIBinding", || gone(cluster.get(API_BINDING, name).as_ref()));
         }
-        cluster.create(API_BINDING, json!({"metadata": {"name": name}, "spec": {"reference": reference}}));
+        cluster.apply(&binding);
         self.wait("the APIBinding to be bound", || {
             let binding = cluster.get(API_BINDING, name).unwrap_or_default();
             if binding["status"]["phase"] == "Bound" { Ok(()) } else { Err(binding["status"].to_string()) }
@@ -189,7 +174,10 @@ impl Env {
     /// Starts a scheduler with these flags and the address to listen on.
     pub(crate) fn scheduler_as_told(&self, args: &[&str]) -> Scheduler {
         let number = self.logs.borrow().len();
-        let scheduler = Scheduler::start(self.folder.path(), number, &self.kubeconfig, args);
+        // Where its rights allow a Lease.
+        let namespace = "--leader-elect-resource-namespace=edge-system";
+        let more: &[&str] = if self.flavor == Flavor::Kubernetes { &[namespace] } else { &[] };
+        let scheduler = Scheduler::start(self.folder.path(), number, &self.kubeconfig, &[args, more].concat());
         self.logs.borrow_mut().push(scheduler.log_file());
         scheduler
     }
@@ -260,6 +248,14 @@ impl Env {
     pub(crate) fn logs(&self) -> String {
         let file = |log: &PathBuf| tail(&Path::new(log.file_name().unwrap()).to_string_lossy(), log);
         self.logs.borrow().iter().map(file).collect()
+    }
+
+    /// The workspace `root`, where it is kcp.
+    pub(crate) fn root(&self) -> Cluster {
+        match &self.server {
+            Server::Kcp(kcp) => Cluster::kcp(&kcp.admin, "root"),
+            Server::Kubernetes(_) => panic!("not on Kubernetes"),
+        }
     }
 
     /// The server, where it is Kubernetes.

@@ -39,6 +39,11 @@ impl Recorder {
         Self { changes, task }
     }
 
+    /// How many changes have been seen yet.
+    pub(crate) fn count(&self) -> usize {
+        self.changes.lock().unwrap().len()
+    }
+
     /// What happened up to now, after the last events had time to arrive.
     pub(crate) fn changes(&self) -> Vec<Change> {
         let mut before = usize::MAX;

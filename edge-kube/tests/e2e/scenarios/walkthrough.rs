@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cluster::{EDGE_PLACEMENT, LOCATION, SLICE, SYNC_TARGET, uid};
+use crate::cluster::{Cluster, EDGE_PLACEMENT, LOCATION, SLICE, SYNC_TARGET, uid};
 use crate::env::{Env, Flavor, Sharing};
 use crate::fixtures::Schema;
 use crate::objects::{edge_placement, location, sync_target};
@@ -61,14 +61,14 @@ pub(crate) fn florin_and_guilder(flavor: Flavor, provider: &str, org: &str) {
     let inventory = env.inventory(&format!("root:imw-{org}"));
     let resource =
         |f: &str, extended: &str| json!({"example": "si", "extended": if f == "f" { "non" } else { extended }});
-    inventory.create(SYNC_TARGET, sync_target("sync-target-f", &resource("f", "")));
+    inventory.create(SYNC_TARGET, sync_target("sync-target-f", &json!({"example": "si", "extended": "non"})));
     let held = json!({"matchLabels": {"example": "si", "extended": "non"}});
     inventory.create(LOCATION, location("location-f", &json!({"env": "prod"}), &held));
     if flavor == Flavor::Kcp011 {
         env.wait("the Location default", || inventory.get(LOCATION, "default").ok_or_else(|| "it is not there".into()));
         inventory.delete(LOCATION, "default");
     }
-    inventory.create(SYNC_TARGET, sync_target("sync-target-g", &resource("g", "si")));
+    inventory.create(SYNC_TARGET, sync_target("sync-target-g", &json!({"example": "si", "extended": "si"})));
     let held = json!({"matchLabels": {"example": "si", "extended": "si"}});
     inventory.create(LOCATION, location("location-g", &json!({"env": "prod", "extended": "si"}), &held));
 
@@ -90,11 +90,11 @@ pub(crate) fn florin_and_guilder(flavor: Flavor, provider: &str, org: &str) {
 
     let scheduler = env.scheduler_as_told(&[]);
     env.settle();
-    let locations = |cluster: &crate::cluster::Cluster, name| -> Vec<String> {
+    let targets = |cluster: &Cluster, name| -> Vec<String> {
         let rows = rows(&cluster.get(SLICE, name).unwrap()).unwrap();
         rows.into_iter().map(|row| row[2].clone()).collect()
     };
-    assert_eq!(locations(&common, "edge-placement-c"), ["sync-target-f", "sync-target-g"]);
-    assert_eq!(locations(&special, "edge-placement-s"), ["sync-target-g"]);
+    assert_eq!(targets(&common, "edge-placement-c"), ["sync-target-f", "sync-target-g"]);
+    assert_eq!(targets(&special, "edge-placement-s"), ["sync-target-g"]);
     assert_eq!(scheduler.terminate(), 0);
 }

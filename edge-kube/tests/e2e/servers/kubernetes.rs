@@ -11,10 +11,11 @@ use super::build::KUBERNETES;
 use super::process::{Process, Program};
 use super::{Context, StartError, folder, on_free_ports, wait_ready, write_kubeconfig};
 use crate::client::Client;
+use crate::fixtures::SCHEDULER_USER;
 
 /// Of the group that may do everything.
 const ADMIN: &str = "admin-token";
-/// Of the user `edge-scheduler`, who may do what the test gives rights for.
+/// Of the scheduler, who may do what the test gives rights for.
 const SCHEDULER: &str = "scheduler-token";
 
 /// A running control plane.
@@ -117,7 +118,7 @@ fn ready(admin: &Client) -> Result<(), String> {
 /// Makes the files that the API server needs; its arguments.
 fn prepare(folder: &Path, etcd: &str, port: u16) -> Vec<String> {
     let tokens = folder.join("tokens.csv");
-    let lines = format!("{ADMIN},admin,1,system:masters\n{SCHEDULER},edge-scheduler,2\n");
+    let lines = format!("{ADMIN},admin,1,system:masters\n{SCHEDULER},{SCHEDULER_USER},2\n");
     fs::write(&tokens, lines).unwrap();
     // The server makes this key pair for TLS; it serves for service accounts, of which the tests have none.
     let certs = folder.join("certs");
