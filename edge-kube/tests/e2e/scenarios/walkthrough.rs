@@ -59,8 +59,6 @@ pub(crate) fn florin_and_guilder(flavor: Flavor, provider: &str, org: &str) {
     let env = Env::bare(flavor, "florin-and-guilder", provider, &Sharing::Alone);
     env.install(Schema::Ours);
     let inventory = env.inventory(&format!("root:imw-{org}"));
-    let resource =
-        |f: &str, extended: &str| json!({"example": "si", "extended": if f == "f" { "non" } else { extended }});
     inventory.create(SYNC_TARGET, sync_target("sync-target-f", &json!({"example": "si", "extended": "non"})));
     let held = json!({"matchLabels": {"example": "si", "extended": "non"}});
     inventory.create(LOCATION, location("location-f", &json!({"env": "prod"}), &held));
