@@ -169,8 +169,9 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn delete_all(&self, resource: Resource) -> Result<(), ApiError> {
-        match self.send(Method::DELETE, resource, "", None) {
+    /// Deletes all objects of a kind, or those that a query such as `?labelSelector=…` leaves.
+    pub(crate) fn delete_all(&self, resource: Resource, query: &str) -> Result<(), ApiError> {
+        match self.send(Method::DELETE, resource, query, None) {
             Err(error) if error.code != 404 => Err(error),
             _ => Ok(()),
         }

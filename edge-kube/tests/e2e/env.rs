@@ -7,6 +7,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -129,6 +130,22 @@ impl Env {
         let path = if path.contains(':') { path.to_owned() } else { format!("root:{}-{path}", self.tag) };
         let cluster = workspace(kcp, &path);
         self.clusters.borrow_mut().push(cluster.clone());
+        cluster
+    }
+
+    /// The admin's home workspace, `~`, with the export's APIs.
+    pub(crate) fn home(&self) -> Cluster {
+        let Server::Kcp(kcp) = &self.server else { return self.provider.clone() };
+        let path = "/clusters/root/apis/tenancy.kcp.io/v1alpha1/workspaces/~";
+        // The first request makes it.
+        let name: String = self.wait("the home workspace", || {
+            let home = kcp.admin.send(Method::GET, path, None).map_err(|error| error.to_string())?;
+            let ready = home["status"]["phase"] == "Ready";
+            home["spec"]["cluster"].as_str().filter(|_| ready).map(Into::into).ok_or_else(|| home.to_string())
+        });
+        let cluster = Cluster::kcp(&kcp.admin, &name);
+        self.clusters.borrow_mut().push(cluster.clone());
+        self.bind(&cluster);
         cluster
     }
 
@@ -281,9 +298,10 @@ impl Drop for Env {
     fn drop(&mut self) {
         // Other tests must not find what this one leaves: Locations and SyncTargets of kcp 0.11 are seen everywhere.
         for cluster in self.clusters() {
-            // kcp 0.11 makes a Location for SyncTargets: these go first.
-            for resource in [SYNC_TARGET, LOCATION, EDGE_PLACEMENT, SLICE] {
-                let _ = cluster.delete_all(resource);
+            // kcp 0.11 makes the Location `default` for the first SyncTarget of a workspace, and not a second time.
+            let kept = if self.flavor == Flavor::Kcp011 { "?fieldSelector=metadata.name!=default" } else { "" };
+            for (resource, filter) in [(SYNC_TARGET, ""), (LOCATION, kept), (EDGE_PLACEMENT, ""), (SLICE, "")] {
+                let _ = cluster.delete_all(resource, filter);
             }
         }
     }

@@ -73,6 +73,7 @@ pub(crate) fn shard_that_is_away(flavor: Flavor) {
         let endpoints = endpoints(&env.provider);
         if endpoints.contains(&url) { Ok(()) } else { Err(endpoints) }
     });
+    eprintln!("{}", endpoints(&env.provider));
     wait_unready(&env, &scheduler, &port.to_string());
 
     small.add(&env, "prod-3");

@@ -42,6 +42,8 @@ pub(crate) fn two_replicas(flavor: Flavor) {
     let second = start();
     env.settle();
     place("first", Instant::now());
+    let has_written = |scheduler: &Scheduler| scheduler.log().contains("updated SinglePlacementSlice");
+    assert!(has_written(&first) && !has_written(&second), "the second writes too\n{}", env.logs());
 
     let since = Instant::now();
     first.signal("TERM");

@@ -33,22 +33,22 @@ pub(crate) fn storm(flavor: Flavor) {
 
     let slices = Recorder::start(&small.home, SLICE);
     let start = env.world().slices;
-    // Every third stays; the others leave, some come back, in four waves.
+    // Every third stays; the others leave, come back, leave but for some, come back.
     for wave in 0..4 {
         thread::scope(|scope| {
             for lane in 0..4 {
                 let small = &small;
                 scope.spawn(move || {
                     for number in (lane..COUNT).step_by(4).filter(|number| number % 3 != 0) {
-                        let value = if (number + wave) % 4 == 0 { "yes" } else { "no" };
+                        let value = if wave % 2 == 1 || (wave == 2 && number % 4 == 0) { "yes" } else { "no" };
                         let patch = json!({"metadata": {"labels": {"storm": value}}});
                         small.inventory.patch(SYNC_TARGET, &target(number), &patch);
                     }
                 });
             }
         });
+        env.settle();
     }
-    env.settle();
     thread::sleep(Duration::from_secs(1));
     let changes = slices.changes();
 
@@ -79,7 +79,7 @@ pub(crate) fn storm(flavor: Flavor) {
     let writes = changes.len();
     thread::sleep(Duration::from_secs(2));
     assert_eq!(slices.changes().len(), writes, "it writes although nothing changes");
-    // 40 SyncTargets, four waves, two Locations: no more than a write for each change of one of them.
-    assert!(writes <= 4 * 40 * 2, "{writes} writes");
+    // 40 SyncTargets, four waves, two Locations: with splits and merges 1.25 writes for each change, if none are put together.
+    assert!(writes <= 4 * 40 * 2 * 5 / 4, "{writes} writes");
     assert_eq!(scheduler.terminate(), 0);
 }

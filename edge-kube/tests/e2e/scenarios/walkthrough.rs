@@ -12,7 +12,7 @@ use crate::oracle::rows;
 pub(crate) fn dev_and_prod(flavor: Flavor, provider: &str) {
     let env = Env::bare(flavor, "dev-and-prod", provider, &Sharing::Alone);
     env.install(Schema::Ours);
-    let home = env.bound("root:users:me");
+    let home = env.home();
     // No flags, but for where it listens: the current context is the edge service provider workspace.
     let scheduler = env.scheduler_as_told(&[]);
     scheduler.wait_ready();
