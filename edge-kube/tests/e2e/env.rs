@@ -83,7 +83,12 @@ impl Env {
 
     fn on(flavor: Flavor, server: Server, tag: &str, provider_path: &str, sharing: &Sharing) -> Self {
         let turn = Turn::take(flavor, sharing);
-        let folder = tempfile::Builder::new().prefix("edge-kube-e2e-test-").tempdir().unwrap();
+        // Inside the server's: that one is removed even when the test process is killed.
+        let folder = match &server {
+            Server::Kcp(kcp) => kcp.folder(),
+            Server::Kubernetes(kubernetes) => kubernetes.folder(),
+        };
+        let folder = tempfile::Builder::new().prefix("test-").tempdir_in(folder).unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
         let (provider, log) = match &server {
             Server::Kcp(kcp) => {

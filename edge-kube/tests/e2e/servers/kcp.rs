@@ -15,6 +15,7 @@ use crate::client::Client;
 /// A running kcp.
 pub(crate) struct Kcp {
     process: Process,
+    folder: PathBuf,
     /// `https://127.0.0.1:PORT`.
     pub(crate) url: String,
     /// kcp-admin.
@@ -51,7 +52,7 @@ impl Kcp {
         let kubeconfig = root.join("admin.kubeconfig");
         wait_ready(&process, Duration::from_secs(120), || Admin::read(&kubeconfig)?.check_ready(&url))?;
         let Admin { token, ca } = Admin::read(&kubeconfig).map_err(StartError)?;
-        Ok(Self { process, admin: Client::new(&url, &token), url, token, ca })
+        Ok(Self { process, folder, admin: Client::new(&url, &token), url, token, ca })
     }
 
     /// A kubeconfig as `kubectl ws` leaves it: the workspace is the current context, beside those of kcp's own file.
@@ -62,6 +63,11 @@ impl Kcp {
         let contexts =
             [context("workspace.kcp.io/current", &current), context("root", &root), context("base", &self.url)];
         write_kubeconfig(path, &self.ca, &contexts);
+    }
+
+    /// Goes with the server.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn log_file(&self) -> PathBuf {

@@ -106,6 +106,11 @@ impl Kubernetes {
         }
     }
 
+    /// Goes with the server.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn log_file(&self) -> PathBuf {
         self.folder.join("kube-apiserver.log")
     }
