@@ -87,36 +87,44 @@ impl<'a> Delta<'a> {
     /// An EdgePlacement that becomes invalid, or starts to be deleted, has no rows: its published destinations stay. One
     /// that is valid again starts from none. Cost: `O(rows)`, for a changed selector `O(destinations before and after)`.
     pub fn rows(&self) -> impl Iterator<Item = Row<'a>> {
+        let (index, subject) = (self.index, self.subject);
+        self.id_rows().map(move |row| row.named(index, subject))
+    }
+
+    /// [`Self::rows`] by id.
+    pub(crate) fn id_rows(&self) -> impl Iterator<Item = IdRow> + use<'a> {
         let index = self.index;
-        let subject = self.subject;
         let suspended = index.changes.iter().find_map(|change| match change {
             Change::Placement { placement, change: PlacementChange::Suspended } => Some(*placement),
             _ => None,
         });
-        index.changes.iter().flat_map(move |change| rows_of(index, subject, suspended, change))
+        index.changes.iter().flat_map(move |change| rows_of(index, suspended, change))
     }
+}
+
+/// A destination of an EdgePlacement that came or went, by id.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IdRow {
+    pub(crate) placement: PlacementId,
+    pub(crate) location: LocationId,
+    pub(crate) sync_target: SyncTargetId,
+    pub(crate) diff: i8,
 }
 
 fn rows_of<'a>(
     index: &'a Index,
-    subject: Option<SyncTargetId>,
     suspended: Option<PlacementId>,
     change: &'a Change,
-) -> Box<dyn Iterator<Item = Row<'a>> + 'a> {
+) -> Box<dyn Iterator<Item = IdRow> + 'a> {
+    let row = |(placement, location), sync_target, diff| IdRow { placement, location, sync_target, diff };
     match *change {
         Change::Member { group, sync_target, joined } => {
             let diff = if joined { 1 } else { -1 };
-            Box::new(
-                pairs(index, group)
-                    .into_iter()
-                    .map(move |(placement, location)| row(index, subject, placement, location, sync_target, diff)),
-            )
+            Box::new(pairs(index, group).into_iter().map(move |pair| row(pair, sync_target, diff)))
         }
-        Change::Renewed { group, sync_target } => {
-            Box::new(pairs(index, group).into_iter().flat_map(move |(placement, location)| {
-                [-1, 1].map(|diff| row(index, subject, placement, location, sync_target, diff))
-            }))
-        }
+        Change::Renewed { group, sync_target } => Box::new(
+            pairs(index, group).into_iter().flat_map(move |pair| [-1, 1].map(|diff| row(pair, sync_target, diff))),
+        ),
         Change::Pair { placement, .. } if suspended == Some(placement) => Box::new(iter::empty()),
         Change::Pair { placement, location, change, .. } => {
             let (old, new) = match change {
@@ -124,10 +132,7 @@ fn rows_of<'a>(
                 PairChange::Removed { old } => (old, None),
                 PairChange::Regrouped { old, new } => (old, new),
             };
-            Box::new(
-                difference(index, old, new)
-                    .map(move |(sync_target, diff)| row(index, subject, placement, location, sync_target, diff)),
-            )
+            Box::new(difference(index, old, new).map(move |(member, diff)| row((placement, location), member, diff)))
         }
         Change::Placement { .. } => Box::new(iter::empty()),
     }
@@ -139,24 +144,20 @@ fn pairs(index: &Index, group: GroupId) -> Vec<(PlacementId, LocationId)> {
     pairs
 }
 
-fn row<'a>(
-    index: &'a Index,
-    subject: Option<SyncTargetId>,
-    placement: PlacementId,
-    location: LocationId,
-    sync_target: SyncTargetId,
-    diff: i8,
-) -> Row<'a> {
-    let mut destination = index.destination(location, sync_target);
-    // What goes has the UID that it had.
-    if diff < 0
-        && subject == Some(sync_target)
-        && let Some(uid) = index.old_uid()
-    {
-        destination.sync_target_uid = uid;
+impl IdRow {
+    fn named(self, index: &Index, subject: Option<SyncTargetId>) -> Row<'_> {
+        let Self { placement, location, sync_target, diff } = self;
+        let mut destination = index.destination(location, sync_target);
+        // What goes has the UID that it had.
+        if diff < 0
+            && subject == Some(sync_target)
+            && let Some(uid) = index.old_uid()
+        {
+            destination.sync_target_uid = uid;
+        }
+        let entry = &index.placements[placement];
+        Row { placement_cluster: index.cluster(entry.cluster).name(), placement: &entry.name, destination, diff }
     }
-    let entry = &index.placements[placement];
-    Row { placement_cluster: index.cluster(entry.cluster).name(), placement: &entry.name, destination, diff }
 }
 
 /// The members that only one of two groups has, by merging both.

@@ -16,6 +16,7 @@
 //! * [`index`]: the incremental matching, and questions to it;
 //! * [`delta`]: what an event changed, and its destinations row by row;
 //! * [`slices`]: layout, published slices and planned writes;
+//! * [`lease`]: which of several replicas may write;
 //! * [`scheduler`]: all of it together. **Start here.**
 //!
 //! # What it promises
@@ -44,6 +45,7 @@ pub mod event;
 mod id;
 pub mod index;
 mod intern;
+pub mod lease;
 mod leaves;
 pub mod object;
 pub mod order;

@@ -1,14 +1,52 @@
 //! The write side: what to ask an API server for next, and what its answers mean.
+//!
+//! What should be (the layout of [`crate::slices`]) and what is published are separate. What is published changes only when
+//! the server answered or a watch event said so. Slices that may differ are *dirty*; the difference is made when one is
+//! dispatched, so that nothing is stored that could be outdated.
+//!
+//! ```text
+//!  events ──► Scheduler ──touched──► dirty slices ──► poll ──► Request ──► API server
+//!                                        ▲                                   │
+//!  watched slices ──► observe ───────────┴──────── complete ◄── Outcome ◄────┘
+//! ```
+//!
+//! * **No write takes a wanted destination away that no other slice holds for certain** (`presence`). What is in flight, or
+//!   has an unknown outcome, holds only what it holds either way. A slice that would do so is *barred* until the one that
+//!   is to have the destination has it. What is not wanted by anybody goes nevertheless.
+//! * At most one request is in flight for a slice, and each carries the version that it replaces.
+//! * A slice's destinations are not kept: a digest tells whether they are as they should be, and a range and a time which
+//!   they are. Only those that somebody else wrote are listed, until they are overwritten.
+//! * Nothing is dropped after a number of tries. It waits: for another slice, for a time, for a logical cluster.
+//!
+//! Time is what the caller says it is, and what looks random is a hash: a run can be repeated.
+
+mod blocks;
+mod book;
+mod complete;
+mod dispatch;
+mod observe;
+mod presence;
 mod request;
+mod settle;
+mod slot;
+mod status;
 
 pub use request::{Action, Failure, Outcome, Request, RequestId, StatusWrite, Trigger};
 
-use alloc::string::String;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use hashbrown::HashMap;
 
-use crate::event::Event;
-use crate::object::{EdgePlacementStatus, ObjectKey, ObjectMeta, SinglePlacementSlice};
+use crate::event::{Event, batch};
+use crate::id::PlacementId;
+use crate::object::{EdgePlacementStatus, Kind, ObjectKey, ObjectMeta, SinglePlacementSlice};
 use crate::scheduler::{Options, Scheduler};
+use crate::slices::Published;
+use blocks::Blocks;
+use book::{Book, Flips};
+use slot::Slot;
 
 /// A point in time, since an epoch of the caller's choice that never changes. Must not go backwards.
 pub type Time = core::time::Duration;
@@ -76,21 +114,121 @@ pub struct Counts {
     pub dirty: usize,
     /// Requests in flight.
     pub in_flight: usize,
-    /// Slices that wait for a time to pass.
+    /// Slices that wait for a time to pass, or for another slice.
     pub waiting: usize,
 }
 
-/// The scheduler and what is published.
+/// What a request in flight is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Subject {
+    Slice(ObjectKey),
+    Placement(ObjectKey),
+    Status(ObjectKey),
+}
+
+/// What happens when a time comes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Slice(ObjectKey),
+    Doubt(ObjectKey),
+    Live(ObjectKey),
+    Status(ObjectKey),
+}
+
+/// The scheduler, what is published, and what is being done about the difference.
+///
+/// ```
+/// use edge_core::event::Event;
+/// use edge_core::object::{EdgePlacement, ObjectKey};
+/// use edge_core::publisher::{Action, Gate, Outcome, Publisher, Time};
+/// use edge_core::scheduler::Options;
+///
+/// let mut publisher = Publisher::new(Options::default());
+/// let now = Time::ZERO;
+/// publisher.apply(&Event::edge_placement(ObjectKey::new("ws1", "everywhere"), EdgePlacement::default()), now);
+/// assert_eq!(publisher.poll(now), None); // not all is known yet
+/// publisher.set_gate(Gate::Open, now);
+/// let request = publisher.poll(now).unwrap();
+/// let Action::Write(write) = &request.action else { panic!() };
+/// assert_eq!(write.key.to_string(), "ws1/everywhere");
+/// let answer = write.object.clone().unwrap(); // a server would add a UID and a version
+/// publisher.complete(request.id, Outcome::Slice(answer), now);
+/// ```
 #[derive(Debug)]
 pub struct Publisher {
     scheduler: Scheduler,
+    published: Published,
+    slots: HashMap<ObjectKey, Slot>,
+    books: HashMap<ObjectKey, Book>,
+    /// Of EdgePlacements that have a layout.
+    flips: HashMap<PlacementId, Flips>,
+    gate: Gate,
+    /// The gate was open once: then events are followed one by one.
+    opened: bool,
+    /// Locations that came before that. Which of them are frozen with what only the last of each tells.
+    locations: BTreeMap<ObjectKey, Event>,
+    /// EdgePlacements that are invalid and may lack their first slice.
+    held: BTreeSet<ObjectKey>,
+    /// The layout may have to change.
+    unsettled: bool,
+    /// Destinations are never dropped for a digest.
+    keep_rows: bool,
+    fields: StatusFields,
+    /// What each event since the last settling was, by its number.
+    causes: BTreeMap<u64, Trigger>,
+    queue: VecDeque<ObjectKey>,
+    stalled: VecDeque<ObjectKey>,
+    statuses: VecDeque<ObjectKey>,
+    /// What may go on only when the gate is wide open.
+    held_back: Vec<ObjectKey>,
+    timers: BTreeSet<(Time, Timer)>,
+    blocks: Blocks,
+    requests: HashMap<RequestId, Subject>,
+    next_id: u64,
+    turn: u32,
+    /// What is known of slices that cannot be read.
+    unreadable: HashMap<ObjectKey, ObjectMeta>,
+    /// UIDs of slices that are gone although the watch may not say so yet, and since when.
+    graves: HashMap<ObjectKey, (String, Time)>,
 }
 
 impl Publisher {
     /// A publisher that knows of nothing; its gate is closed.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { scheduler: Scheduler::new(options) }
+        Self {
+            scheduler: Scheduler::new(options),
+            published: Published::default(),
+            slots: HashMap::new(),
+            books: HashMap::new(),
+            flips: HashMap::new(),
+            gate: Gate::Closed,
+            opened: false,
+            locations: BTreeMap::new(),
+            held: BTreeSet::new(),
+            unsettled: true,
+            keep_rows: false,
+            fields: StatusFields::Off,
+            causes: BTreeMap::new(),
+            queue: VecDeque::new(),
+            stalled: VecDeque::new(),
+            statuses: VecDeque::new(),
+            held_back: Vec::new(),
+            timers: BTreeSet::new(),
+            blocks: Blocks::default(),
+            requests: HashMap::new(),
+            next_id: 0,
+            turn: 0,
+            unreadable: HashMap::new(),
+            graves: HashMap::new(),
+        }
+    }
+
+    /// Keeps the published destinations in memory: needed where SyncTargets have no UIDs, and published ones are kept.
+    #[must_use]
+    pub fn keeping_destinations(mut self) -> Self {
+        self.keep_rows = true;
+        self
     }
 
     /// What matching says.
@@ -99,53 +237,319 @@ impl Publisher {
         &self.scheduler
     }
 
-    /// Says what may be written from now on.
-    pub fn set_gate(&mut self, _gate: Gate, _now: Time) {}
+    /// What is published, as far as that is known. Most slices are thin.
+    #[must_use]
+    pub fn published(&self) -> &Published {
+        &self.published
+    }
+
+    /// Says what may be written from now on. When it opens for the first time, everything must have been listed.
+    pub fn set_gate(&mut self, gate: Gate, now: Time) {
+        self.gate = gate;
+        if gate == Gate::Closed {
+            return;
+        }
+        if !self.opened {
+            self.opened = true;
+            let locations = core::mem::take(&mut self.locations);
+            for event in batch(locations.values()) {
+                self.take_in(event, now);
+            }
+            self.unsettled = true;
+            // Those of EdgePlacements that have a layout are looked at when it is made.
+            for key in self.slice_keys() {
+                let owner = self.published.placement(&key).map(|owner| self.scheduler.index().find_placement(&owner));
+                if owner.is_some_and(|id| !id.is_some_and(|id| self.scheduler.index().is_active(id))) {
+                    self.mark(&key, None);
+                }
+            }
+        }
+        if gate == Gate::Open {
+            for key in core::mem::take(&mut self.held_back) {
+                self.enqueue(&key);
+            }
+        }
+    }
 
     /// Says which fields of a status the API has.
-    pub fn set_status_fields(&mut self, _fields: StatusFields) {}
+    pub fn set_status_fields(&mut self, fields: StatusFields) {
+        if self.fields != fields {
+            self.fields = fields;
+            let keys: Vec<ObjectKey> = self.scheduler.placements().collect();
+            keys.iter().for_each(|key| self.review_status(key));
+        }
+    }
 
     /// Takes in an event.
-    pub fn apply(&mut self, event: &Event, _now: Time) {
-        let _ = self.scheduler.apply(event);
+    ///
+    /// Cost: that of matching, and `O(rows)` in the destinations of published EdgePlacements that come or go.
+    pub fn apply(&mut self, event: &Event, now: Time) {
+        match event {
+            Event::Location(key, _) if !self.opened => drop(self.locations.insert(key.clone(), event.clone())),
+            _ => self.take_in(event, now),
+        }
     }
-
-    /// Takes in the status that an EdgePlacement was seen with; call it before [`Self::apply`] for the same event.
-    pub fn observe_status(&mut self, _placement: &ObjectKey, _status: EdgePlacementStatus) {}
-
-    /// Takes in what was seen of a slice.
-    pub fn observe_slice(&mut self, _key: &ObjectKey, _seen: Seen, _now: Time) {}
 
     /// The next request, if there is something to do now. The caller bounds how many are in flight.
+    ///
+    /// Cost: `O(N)` in the destinations of the slice that is written, and of those that turn out to be right.
     #[must_use]
-    pub fn poll(&mut self, _now: Time) -> Option<Request> {
-        None
+    pub fn poll(&mut self, now: Time) -> Option<Request> {
+        if self.gate == Gate::Closed {
+            return None;
+        }
+        self.expire(now);
+        loop {
+            if self.unsettled {
+                self.settle(now);
+            }
+            self.turn = self.turn.wrapping_add(1);
+            let status_first = self.turn.is_multiple_of(8);
+            if status_first && let Some(request) = self.next_status(now) {
+                return Some(request);
+            }
+            if let Some(key) = self.queue.pop_front() {
+                if let Some(request) = self.dispatch(&key, now) {
+                    return Some(request);
+                }
+            } else if let Some(placement) = self.stalled.pop_front() {
+                if let Some(request) = self.unblock(&placement, now) {
+                    return Some(request);
+                }
+            } else {
+                return self.next_status(now);
+            }
+        }
     }
-
-    /// Takes in what became of a request.
-    pub fn complete(&mut self, _id: RequestId, _outcome: Outcome, _now: Time) {}
 
     /// When [`Self::poll`] may have something although nothing else happened.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Time> {
-        None
+        self.timers.first().map(|(time, _)| *time)
     }
 
     /// Whether nothing is in flight and nothing is left to be done.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        true
+        let at_rest = |book: &Book| book.dirty.is_empty() && !book.reading;
+        self.requests.is_empty()
+            && !self.unsettled
+            && self.statuses.is_empty()
+            && self.queue.is_empty()
+            && self.books.values().all(at_rest)
+            && !self.timers.iter().any(|(_, timer)| matches!(timer, Timer::Status(_)))
     }
 
-    /// How much of everything there is.
+    /// How much of everything there is. `O(EdgePlacements)`.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts::default()
+        let dirty: usize = self.books.values().map(|book| book.dirty.len()).sum();
+        let queued: usize = self.books.values().map(|book| book.queued).sum();
+        let in_flight: usize = self.books.values().map(|book| book.in_flight).sum();
+        Counts {
+            desired: self.scheduler.slices().total() + self.held.len(),
+            published: self.published.iter().count()
+                - self.published.foreign().count().min(self.published.iter().count()),
+            dirty,
+            in_flight: self.requests.len(),
+            waiting: dirty.saturating_sub(queued + in_flight),
+        }
     }
 
-    /// What holds writes up at the moment.
+    /// What holds writes up at the moment. `O(slices)`.
     #[must_use]
     pub fn obstacles(&self) -> Vec<Obstacle> {
-        Vec::new()
+        let blocks = self.blocks.iter().map(|(cluster, verb, block)| Obstacle {
+            cluster: cluster.to_string(),
+            name: None,
+            reason: format!("cannot {verb}: {}", block.reason),
+            until: block.until,
+        });
+        let parked = self.slots.iter().filter_map(|(key, slot)| {
+            let (_, reason) = slot.parked.as_ref()?;
+            let (cluster, name) = (key.cluster.clone(), Some(key.name.clone()));
+            Some(Obstacle { cluster, name, reason: reason.clone(), until: slot.not_before })
+        });
+        let mut obstacles: Vec<Obstacle> = blocks.chain(parked).collect();
+        obstacles.sort_unstable_by(|a, b| (&a.cluster, &a.name).cmp(&(&b.cluster, &b.name)));
+        obstacles
+    }
+
+    /// Slices that are not known to be as they should be, and what is known of them; for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn internal_dirty(&self) -> Vec<String> {
+        let index = self.scheduler.index();
+        let unclean = |home: &ObjectKey| -> Vec<ObjectKey> {
+            let layout = index.find_placement(home).map_or(&[][..], |id| self.scheduler.slices().layout(id));
+            let keys = layout.iter().map(|&slice| self.scheduler.slices().key(index, slice));
+            keys.filter(|key| !self.is_clean(key)).collect()
+        };
+        let describe = |(home, book): (&ObjectKey, &Book)| -> Vec<String> {
+            let barred = |key: &ObjectKey| if book.barred.contains(key) { "barred" } else { "not barred" };
+            let aim = |key: &ObjectKey| self.internal_aim(key);
+            let slots = book.dirty.iter();
+            slots
+                .map(|key| format!("{key} {} {} {:?} {:?}", barred(key), aim(key), unclean(home), self.slots.get(key)))
+                .collect()
+        };
+        self.books.iter().flat_map(describe).collect()
+    }
+
+    fn request(&mut self, subject: Subject, action: Action, trigger: Option<Trigger>) -> Request {
+        let id = RequestId(self.next_id);
+        self.next_id += 1;
+        self.requests.insert(id, subject);
+        Request { id, action, trigger }
+    }
+
+    /// What was put off until now.
+    fn expire(&mut self, now: Time) {
+        while let Some((time, _)) = self.timers.first()
+            && *time <= now
+            && let Some((_, timer)) = self.timers.pop_first()
+        {
+            match timer {
+                Timer::Slice(key) => self.enqueue(&key),
+                Timer::Doubt(key) => self.check_doubt(&key, now),
+                Timer::Live(placement) => self.recheck_live(&placement),
+                Timer::Status(placement) => self.review_status(&placement),
+            }
+        }
+        if self.graves.len() > 1024 {
+            self.graves.retain(|_, (_, since)| now.saturating_sub(*since) < Time::from_secs(300));
+        }
+    }
+
+    // === Slots and books ===
+
+    fn slot(&mut self, key: &ObjectKey) -> &mut Slot {
+        self.slots.entry_ref(key).or_insert_with(Slot::default)
+    }
+
+    fn book(&mut self, placement: &ObjectKey) -> &mut Book {
+        self.books.entry_ref(placement).or_insert_with(Book::default)
+    }
+
+    /// On whose behalf a slice is looked at.
+    fn home_of(&self, key: &ObjectKey) -> ObjectKey {
+        let index = self.scheduler.index();
+        let slices = self.scheduler.slices();
+        let holder = slices.holder(index, key).map(|slice| index.placement_key(slices.placement_of(slice)));
+        holder.or_else(|| self.published.placement(key)).unwrap_or_else(|| key.clone())
+    }
+
+    /// A slice may not be as it should be: it is looked at.
+    fn mark(&mut self, key: &ObjectKey, trigger: Option<Trigger>) {
+        let home = self.home_of(key);
+        let slot = self.slot(key);
+        if let Some(trigger) = trigger {
+            match &mut slot.trigger {
+                Some(have) => have.count = have.count.saturating_add(trigger.count),
+                None => slot.trigger = Some(trigger),
+            }
+        }
+        // A request in flight counts for whom it was made.
+        if slot.flight.is_none() && !slot.queued && slot.home != home {
+            let old = core::mem::replace(&mut slot.home, home.clone());
+            slot.dirty = false;
+            self.strike(&old, key);
+        }
+        let slot = self.slot(key);
+        let home = slot.home.clone();
+        slot.dirty = true;
+        self.book(&home).dirty.insert(key.clone());
+        self.enqueue(key);
+    }
+
+    /// A slice is looked at soon. One in flight is looked at when the answer is there.
+    fn enqueue(&mut self, key: &ObjectKey) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        if slot.queued || slot.flight.is_some() {
+            return;
+        }
+        slot.queued = true;
+        let home = slot.home.clone();
+        self.queue.push_back(key.clone());
+        let book = self.book(&home);
+        book.queued += 1;
+        book.barred.remove(key);
+    }
+
+    /// A slice is as it should be.
+    fn mark_clean(&mut self, key: &ObjectKey) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.dirty = false;
+        slot.want_rows = false;
+        slot.trigger = None;
+        slot.parked = None;
+        let home = slot.home.clone();
+        if slot.is_idle() {
+            self.slots.remove(key);
+        }
+        self.strike(&home, key);
+    }
+
+    /// A slice is no longer among the dirty ones of an EdgePlacement.
+    fn strike(&mut self, placement: &ObjectKey, key: &ObjectKey) {
+        let Some(book) = self.books.get_mut(placement) else { return };
+        book.dirty.remove(key);
+        book.barred.remove(key);
+        book.status.confirmed(key);
+        // What is left waits for the others to be clean.
+        let only_barred = book.dirty.iter().all(|dirty| book.barred.contains(dirty));
+        if book.dirty.is_empty()
+            && book.in_flight == 0
+            && let Some(id) = self.scheduler.index().find_placement(placement)
+            && let Some(flips) = self.flips.get_mut(&id)
+        {
+            flips.clear();
+        }
+        if only_barred {
+            self.wake_barred(placement);
+        }
+        self.review_status(placement);
+    }
+
+    /// Looks at all slices again that wait for others of an EdgePlacement.
+    fn wake_barred(&mut self, placement: &ObjectKey) {
+        let Some(book) = self.books.get_mut(placement) else { return };
+        for key in core::mem::take(&mut book.barred) {
+            self.enqueue(&key);
+        }
+    }
+
+    /// Looks again at the slices that wait for this one.
+    fn wake_waiters(&mut self, key: &ObjectKey) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        for waiter in core::mem::take(&mut slot.waiters) {
+            self.enqueue(&waiter);
+        }
+    }
+
+    /// If nothing of an EdgePlacement goes on by itself, what is barred needs help.
+    fn check_stalled(&mut self, placement: &ObjectKey) {
+        let Some(book) = self.books.get_mut(placement) else { return };
+        if book.queued == 0 && book.in_flight == 0 && !book.barred.is_empty() && !book.stalled {
+            book.stalled = true;
+            self.stalled.push_back(placement.clone());
+        }
+    }
+
+    /// The slice is looked at again at this time.
+    fn wait_until(&mut self, key: &ObjectKey, time: Time) {
+        self.timers.insert((time, Timer::Slice(key.clone())));
+    }
+
+    /// What an event was, for the log.
+    fn cause(&mut self, kind: Kind, key: &ObjectKey, now: Time) {
+        let trigger = Trigger { kind, key: key.clone(), since: now, count: 1 };
+        self.causes.insert(self.scheduler.slices().events(), trigger);
+    }
+
+    /// Takes in the status that an EdgePlacement was seen with; call it before [`Self::apply`] for the same event.
+    pub fn observe_status(&mut self, placement: &ObjectKey, status: EdgePlacementStatus) {
+        self.book(placement).status.observe(status);
+        self.review_status(placement);
     }
 }

@@ -1,14 +1,16 @@
 //! Index and slices together: from events to writes.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
 use crate::delta::Delta;
 use crate::event::{Event, batch};
+use crate::id::PlacementId;
 use crate::index::Index;
 use crate::object::{ObjectKey, SinglePlacementSlice};
 use crate::selector::FieldError;
-use crate::slices::{MAX_DESTINATIONS_PER_SLICE, Published, Slices, Write};
+use crate::slices::{MAX_DESTINATIONS_PER_SLICE, Published, Settled, Slices, Write};
 
 /// Settings of a [`Scheduler`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,14 +115,27 @@ impl Scheduler {
     /// What cannot be resolved takes what it keeps from the published slices, when an EdgePlacement is new or valid
     /// again; these destinations are in no delta. Does nothing where nothing has changed. Cost: in the slices that changed, and `O(destinations)` for each new EdgePlacement with published slices.
     pub fn settle(&mut self, published: &Published) {
+        self.settle_but(published, &BTreeSet::new());
+    }
+
+    /// [`Self::settle`], leaving some EdgePlacements for later.
+    pub(crate) fn settle_but(&mut self, published: &Published, skip: &BTreeSet<PlacementId>) -> Settled {
+        let mut restored = Vec::new();
         if self.index.has_unresolved() {
-            for (placement, _) in self.slices.unsettled(&self.index) {
-                let destinations = published.slices_of(&placement).flat_map(|(_, slice)| &slice.destinations);
-                let _ = self.index.restore(&placement, destinations);
-                self.slices.follow(&self.index);
+            for (placement, id) in self.slices.unsettled(&self.index) {
+                if !skip.contains(&id) {
+                    let destinations = published.slices_of(&placement).flat_map(|(_, slice)| &slice.destinations);
+                    let rows = self.index.restore(&placement, destinations).id_rows();
+                    restored.extend(rows.filter(|row| self.slices.is_laid_out(row.placement)));
+                    self.slices.follow(&self.index);
+                }
             }
         }
-        self.slices.settle(&self.index, published);
+        Settled { restored, ..self.slices.settle(&self.index, published, skip) }
+    }
+
+    pub(crate) fn slices(&self) -> &Slices {
+        &self.slices
     }
 
     /// The writes that make the published slices what they should be, in an order that is safe one by one; none if they

@@ -18,6 +18,7 @@
 
 mod adopt;
 mod content;
+mod digest;
 mod fence;
 mod follow;
 mod interleave;
@@ -29,22 +30,28 @@ mod sequence;
 mod settle;
 mod validate;
 
+pub(crate) use content::published_uids;
+pub use digest::Digest;
+pub(crate) use digest::PlaceHash;
 pub use name::SOURCE_PLACEMENT;
+pub(crate) use name::helper_name;
+pub(crate) use plan::has_other_owner;
 pub use plan::{Verb, Write};
 pub use published::Published;
 
 pub use fence::FENCE_ANNOTATION;
+pub(crate) use fence::{Fence, Span};
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
-use indexmap::IndexSet;
+use indexmap::IndexMap;
 
+use crate::delta::IdRow;
 use crate::id::{LocationId, PlacementId, SliceId, Table};
 use crate::index::Index;
 use crate::object::ObjectKey;
 use crate::order::Position;
-use fence::Fence;
 use names::Names;
 
 /// The most destinations that a slice may be told to hold: with the longest names that is 0.7 MB, and etcd refuses
@@ -84,6 +91,29 @@ enum Slot {
     Spans,
 }
 
+/// Which events changed a slice's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Touch {
+    /// The number of the first one.
+    pub(crate) first: u64,
+    last: u64,
+    /// How many.
+    pub(crate) events: u32,
+}
+
+/// What a settling did.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    /// Slices that may have to be written.
+    pub(crate) touched: Vec<(SliceId, Touch)>,
+    /// Names that no slice has any more, unless one took it.
+    pub(crate) left: Vec<ObjectKey>,
+    /// EdgePlacements that have a layout from now on.
+    pub(crate) laid_out: Vec<PlacementId>,
+    /// What came and went in others that had one, since published slices told what cannot be resolved.
+    pub(crate) restored: Vec<IdRow>,
+}
+
 /// The layout of all EdgePlacements.
 #[derive(Debug)]
 pub(crate) struct Slices {
@@ -95,8 +125,14 @@ pub(crate) struct Slices {
     slots: HashMap<LocationId, Vec<Slot>>,
     /// Further slices, found by the hash of their name.
     names: Names,
+    /// How many events were followed.
+    events: u64,
     /// Slices whose content changed since the last settling.
-    touched: IndexSet<SliceId, hashbrown::DefaultHashBuilder>,
+    touched: IndexMap<SliceId, Touch, hashbrown::DefaultHashBuilder>,
+    /// Names that slices no longer have, since the last settling.
+    left: Vec<ObjectKey>,
+    /// Which names others have was looked at when this was [`Published::names_version`].
+    names_seen: Option<u64>,
     /// Active EdgePlacements without a layout.
     unsettled: BTreeSet<PlacementId>,
     /// EdgePlacements, of whatever state, that came since the last settling: their names outrank those of further slices.
@@ -115,7 +151,10 @@ impl Slices {
             layouts: HashMap::new(),
             slots: HashMap::new(),
             names: Names::default(),
-            touched: IndexSet::default(),
+            events: 0,
+            touched: IndexMap::default(),
+            left: Vec::new(),
+            names_seen: None,
             unsettled: BTreeSet::new(),
             newcomers: BTreeSet::new(),
             suspended: BTreeSet::new(),
@@ -123,8 +162,23 @@ impl Slices {
         }
     }
 
+    /// Notes that the last event changed what a slice should hold.
+    fn touch(&mut self, slice: SliceId) {
+        let now = self.events;
+        let touch = self.touched.entry(slice).or_insert(Touch { first: now, last: now, events: 1 });
+        if touch.last != now {
+            touch.last = now;
+            touch.events = touch.events.saturating_add(1);
+        }
+    }
+
+    /// The number of the last event.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
     /// The slices of an EdgePlacement by fence; none before it is settled.
-    fn layout(&self, placement: PlacementId) -> &[SliceId] {
+    pub(crate) fn layout(&self, placement: PlacementId) -> &[SliceId] {
         self.layouts.get(&placement).map_or(&[], Vec::as_slice)
     }
 
@@ -157,6 +211,43 @@ impl Slices {
         self.slices[slice].after.map(|after| self.slices[after].fence.place())
     }
 
+    /// The range of a slice.
+    pub(crate) fn span(&self, slice: SliceId) -> Span {
+        let entry = &self.slices[slice];
+        Span { lower: entry.fence.clone(), upper: entry.after.map(|after| self.slices[after].fence.clone()) }
+    }
+
+    /// The EdgePlacement that a slice belongs to.
+    pub(crate) fn placement_of(&self, slice: SliceId) -> PlacementId {
+        self.slices[slice].placement
+    }
+
+    /// How many destinations a slice should hold.
+    pub(crate) fn len(&self, slice: SliceId) -> usize {
+        self.slices[slice].count
+    }
+
+    /// How many slices there are.
+    pub(crate) fn total(&self) -> usize {
+        self.slices.len()
+    }
+
+    /// How many destinations a slice may hold.
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// Whether an EdgePlacement has a layout.
+    pub(crate) fn is_laid_out(&self, placement: PlacementId) -> bool {
+        self.layouts.contains_key(&placement)
+    }
+
+    /// The slice that should have this name.
+    pub(crate) fn holder(&self, index: &Index, key: &ObjectKey) -> Option<SliceId> {
+        let own = index.find_placement(key).and_then(|placement| self.layout(placement).first().copied());
+        own.filter(|&slice| self.slices[slice].attempt == 0).or_else(|| self.named(index, key))
+    }
+
     /// How many slices an EdgePlacement has.
     pub(crate) fn count(&self, placement: PlacementId) -> usize {
         self.layout(placement).len()
@@ -168,7 +259,7 @@ impl Slices {
     }
 
     /// The cluster and name of a slice.
-    fn key(&self, index: &Index, slice: SliceId) -> ObjectKey {
+    pub(crate) fn key(&self, index: &Index, slice: SliceId) -> ObjectKey {
         let entry = &self.slices[slice];
         slice_key(index, entry.placement, &entry.fence, entry.attempt)
     }

@@ -17,6 +17,7 @@ mod bytes;
 mod index_machine;
 mod op;
 mod oracle;
+mod publisher_machine;
 mod scheduler_machine;
 mod server;
 
@@ -25,6 +26,7 @@ pub use bytes::Bytes;
 pub use index_machine::IndexMachine;
 pub use op::{Change, Instances, Op, Script, Tags};
 pub use oracle::{Oracle, Wanted};
+pub use publisher_machine::{Faults, PublisherMachine};
 pub use scheduler_machine::SchedulerMachine;
 pub use server::Server;
 

@@ -1,13 +1,14 @@
 //! The command line: what it takes, and its exit codes.
 //!
 //! 0 is fine, also for empty input; 1 says that some objects are invalid while the others were answered; 2 is a wrong
-//! use, or input that cannot be read.
+//! use, or input that cannot be read. Of the scheduler 0 means that it was told to stop, 1 that it cannot go on.
 
 mod explain;
 mod manifests;
 mod output;
 mod plan;
 mod resolve;
+mod scheduler;
 mod world;
 
 use std::fmt;
@@ -15,7 +16,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use edge_core::object::ObjectKey;
 use edge_core::scheduler::Options;
 use edge_core::selector::validate_cluster_name;
@@ -55,6 +57,9 @@ enum Command {
     ///
     /// The output is nothing but YAML for `kubectl apply -f -`.
     Manifests(manifests::Args),
+    /// Keep the SinglePlacementSlices right, live
+    #[command(long_about = scheduler::ABOUT, after_long_help = scheduler::AFTER_HELP, after_help = scheduler::MORE)]
+    Scheduler(Box<scheduler::Args>),
 }
 
 const EXIT_CODES: &str = "\
@@ -87,11 +92,11 @@ impl Input {
     }
 }
 
-fn parse_cluster(name: &str) -> Result<String, String> {
+pub(crate) fn parse_cluster(name: &str) -> Result<String, String> {
     validate_cluster_name(name).map(|()| name.into())
 }
 
-fn parse_max(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_max(text: &str) -> Result<usize, String> {
     let range = format!("expected a number from 1 to {MAX_DESTINATIONS_PER_SLICE}");
     let max: usize = text.parse().map_err(|_| range.clone())?;
     Options::default().with_max_destinations_per_slice(max).map(|_| max).map_err(|_| range)
@@ -146,6 +151,14 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Says how a subcommand was used wrongly, as the parser does, and exits with 2.
+fn wrong_usage(subcommand: &str, message: &str) -> ! {
+    let mut command = Cli::command();
+    command.build();
+    let command = command.find_subcommand_mut(subcommand).map_or_else(Cli::command, |found| found.clone());
+    command.clone().error(ErrorKind::ArgumentConflict, message).exit()
+}
+
 /// Parses the arguments, runs the command and tells the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -155,6 +168,7 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => plan::run(args).map(|world| world.exit_code()),
         Command::Explain(args) => explain::run(args).map(|world| world.exit_code()),
         Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Scheduler(args) => return scheduler::run(args),
     };
     match result {
         Ok(code) => code,

@@ -209,7 +209,64 @@ impl Index {
         self.retired.old_uid.as_deref()
     }
 
-    // === What the slices ask ===
+    // === What the slices and the publisher ask ===
+
+    /// The destination of an EdgePlacement that has these names, if it is wanted, and its place.
+    pub(crate) fn find_destination<'a>(
+        &'a self,
+        placement: PlacementId,
+        names: DestinationRef<'_>,
+    ) -> Option<(DestinationRef<'a>, Position<'a>)> {
+        let cluster = self.clusters.find(names.cluster)?;
+        let location = self.locations.find(cluster, names.location_name)?;
+        let sync_target = self.sync_targets.find(cluster, names.sync_target_name)?;
+        self.locations[location].pairs.binary_search(&placement).ok()?;
+        let group = self.group_of(placement, location)?;
+        let is_member = self.members(group).contains(|have| self.cmp_sync_targets(have, sync_target));
+        is_member.then(|| (self.destination(location, sync_target), self.position_of(location, sync_target)))
+    }
+
+    /// The destinations of an EdgePlacement from a place on, in order.
+    pub(crate) fn destinations_from<'a>(
+        &'a self,
+        placement: PlacementId,
+        from: Position<'a>,
+    ) -> impl Iterator<Item = (DestinationRef<'a>, Position<'a>)> {
+        let occupied = &self.placements[placement].occupied;
+        occupied.iter_from(move |have| self.cmp_run(have, from)).flat_map(move |location| {
+            let inside = self.cmp_run(location, from).is_eq();
+            let first = if inside { from.sync_target } else { Hashed::new(0, "") };
+            let group = self.group_of(placement, location);
+            let members = group.into_iter().flat_map(move |group| self.members_from(group, first));
+            members.map(move |member| (self.destination(location, member), self.position_of(location, member)))
+        })
+    }
+
+    /// The Locations that an EdgePlacement selects and that cannot be resolved, and why.
+    pub(crate) fn frozen_of(&self, placement: PlacementId) -> Vec<(ObjectKey, &Invalid)> {
+        let frozen = self.frozen.values().flatten().copied();
+        let selected = frozen.filter(|&id| self.locations[id].pairs.binary_search(&placement).is_ok());
+        let mut found: Vec<_> = selected
+            .filter_map(|id| {
+                let entry = &self.locations[id];
+                let key = ObjectKey::new(self.cluster(entry.cluster).name(), &*entry.name);
+                Some((key, &entry.frozen.as_ref()?.invalid))
+            })
+            .collect();
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        found
+    }
+
+    /// The EdgePlacements that select a Location which cannot be resolved.
+    pub(crate) fn placements_of_frozen(&self, location: &ObjectKey) -> Vec<PlacementId> {
+        let id = self.find_location(location).filter(|&id| self.locations[id].frozen.is_some());
+        id.map(|id| self.locations[id].pairs.clone()).unwrap_or_default()
+    }
+
+    /// Whether the destinations of an EdgePlacement are known.
+    pub(crate) fn is_active(&self, id: PlacementId) -> bool {
+        self.placements[id].state == PlacementState::Active
+    }
 
     pub(crate) fn placement_key(&self, id: PlacementId) -> ObjectKey {
         let entry = &self.placements[id];

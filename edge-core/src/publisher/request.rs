@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Time;
-use crate::object::{Condition, Kind, ObjectKey, SinglePlacementSlice};
+use crate::object::{Condition, Kind, ObjectKey, ObjectMeta, SinglePlacementSlice};
 use crate::slices::Write;
 
 /// Names a request among those in flight.
@@ -74,6 +74,8 @@ pub struct Trigger {
 pub enum Outcome {
     /// 200 or 201 with a slice: of a creation, a replacement or a read; of a deletion if the slice waits for finalizers.
     Slice(SinglePlacementSlice),
+    /// 200 of a read, but the destinations cannot be read.
+    Unreadable(ObjectMeta),
     /// The deletion took effect.
     Deleted,
     /// The EdgePlacement that was read has this UID.

@@ -1,10 +1,11 @@
 //! The layout of EdgePlacements that have none yet: that of their published slices, else a new one.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::content::is_current;
 use super::fence::{FENCE_ANNOTATION, Fence};
-use super::{Published, Slice, Slices, slice_key};
+use super::{Published, Settled, Slice, Slices, slice_key};
 use crate::id::{PlacementId, SliceId};
 use crate::index::Index;
 use crate::object::ObjectKey;
@@ -17,8 +18,8 @@ impl Slices {
         unsettled
     }
 
-    /// Lays out new EdgePlacements, gives way to names of others, splits and merges.
-    pub(crate) fn settle(&mut self, index: &Index, published: &Published) {
+    /// Lays out new EdgePlacements, gives way to names of others, splits and merges. Those of `skip` are left for later.
+    pub(crate) fn settle(&mut self, index: &Index, published: &Published, skip: &BTreeSet<PlacementId>) -> Settled {
         // A first name outranks further ones.
         let mut newcomers: Vec<ObjectKey> = self.newcomers.iter().map(|&id| index.placement_key(id)).collect();
         newcomers.sort_unstable();
@@ -28,15 +29,26 @@ impl Slices {
                 self.rename(index, published, slice);
             }
         }
-        let unsettled = self.unsettled(index);
-        self.unsettled.clear();
+        let mut unsettled = self.unsettled(index);
+        unsettled.retain(|(_, id)| !skip.contains(id));
         for (key, id) in &unsettled {
+            self.unsettled.remove(id);
             self.lay_out(index, published, key, *id);
         }
-        self.give_way(index, published);
+        // Names are taken and given back by published slices, and kept by EdgePlacements that are not active.
+        let names = Some(published.names_version());
+        if self.names_seen != names {
+            self.names_seen = names;
+            self.give_way(index, published);
+        }
         self.move_back(index, published);
         self.balance(index, published);
-        self.touched.clear();
+        Settled {
+            touched: self.touched.drain(..).collect(),
+            left: core::mem::take(&mut self.left),
+            laid_out: unsettled.into_iter().map(|(_, id)| id).collect(),
+            restored: Vec::new(),
+        }
     }
 
     /// Slices whose name a stranger has taken get their next one; so do those whose name a published slice has that stays
@@ -65,9 +77,10 @@ impl Slices {
             }
             self.displaced.remove(&placement);
             let first = self.layout(placement)[0];
+            self.left.push(self.key(index, first));
             self.unname(index, first);
             self.slices[first].attempt = 0;
-            self.touched.insert(first);
+            self.touch(first);
         }
     }
 
@@ -90,7 +103,7 @@ impl Slices {
             let Slice { count, before, .. } = self.slices[slice];
             let stays = count <= self.max && (count > 0 || before.is_none());
             if !stays || !is_current(self, index, published, slice) {
-                self.touched.insert(slice);
+                self.touch(slice);
             }
         }
     }

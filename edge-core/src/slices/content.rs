@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use super::Slices;
+use super::digest::Digest;
 use super::fence::FENCE_ANNOTATION;
 use super::name::{SOURCE_PLACEMENT, label_value};
 use super::published::{Published, is_placement};
@@ -15,14 +16,48 @@ use crate::object::{
 };
 
 /// A destination's identity: its cluster, Location and SyncTarget. A new UID is the same destination.
-pub(super) type DestinationKey<'a> = (&'a str, &'a str, &'a str);
+pub(crate) type DestinationKey<'a> = (&'a str, &'a str, &'a str);
 
 pub(super) fn destination_key(destination: &Destination) -> DestinationKey<'_> {
     (&destination.cluster, &destination.location_name, &destination.sync_target_name)
 }
 
 /// The UIDs that are published for destinations.
-pub(super) type Uids<'a> = HashMap<DestinationKey<'a>, &'a str>;
+pub(crate) type Uids<'a> = HashMap<DestinationKey<'a>, &'a str>;
+
+/// A published slice; if it is thin, with the digest that stands for its destinations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub(crate) slice: &'a SinglePlacementSlice,
+    pub(crate) digest: Option<Digest>,
+}
+
+impl Held<'_> {
+    /// Whether its destinations are just these.
+    fn has(self, destinations: &[DestinationRef<'_>]) -> bool {
+        match self.digest {
+            Some(digest) => digest == Digest::of(destinations.iter().copied()),
+            None => self.slice.destinations.iter().map(DestinationRef::from).eq(destinations.iter().copied()),
+        }
+    }
+}
+
+/// What a slice should be.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    pub(crate) metadata: ObjectMeta,
+    /// In the order of slices' entries.
+    pub(crate) destinations: Vec<DestinationRef<'a>>,
+    /// It is published just so.
+    pub(crate) current: bool,
+}
+
+impl From<Draft<'_>> for SinglePlacementSlice {
+    fn from(draft: Draft<'_>) -> Self {
+        let destinations = draft.destinations.into_iter().map(Destination::from).collect();
+        Self { metadata: draft.metadata, destinations }
+    }
+}
 
 impl Slices {
     /// The destinations of a slice, by cluster, Location and SyncTarget. SyncTargets whose UID is unknown keep the
@@ -55,28 +90,35 @@ impl Slices {
         &self,
         index: &Index,
         slice: SliceId,
-        published: Option<&SinglePlacementSlice>,
+        published: Option<Held<'_>>,
         uids: &Uids<'_>,
     ) -> Option<SinglePlacementSlice> {
+        let desired = self.draft(index, slice, published, uids);
+        (!desired.current).then(|| desired.into())
+    }
+
+    /// What a slice should be, given what is published under its name.
+    pub(crate) fn draft<'a>(
+        &self,
+        index: &'a Index,
+        slice: SliceId,
+        published: Option<Held<'_>>,
+        uids: &Uids<'a>,
+    ) -> Draft<'a> {
         let entry = &self.slices[slice];
         let destinations = self.destinations(index, slice, uids);
-        let mut metadata = self.metadata(index, entry.placement, &self.key(index, slice), published);
+        let before = published.map(|held| held.slice);
+        let mut metadata = self.metadata(index, entry.placement, &self.key(index, slice), before);
         // The range of the first slice needs no telling, and what is there is not believed.
         if !entry.has_first_name() {
             metadata.annotations.insert(FENCE_ANNOTATION.into(), entry.fence.annotation(entry.attempt));
         }
-        let current = published.is_some_and(|have| {
-            have.metadata == metadata
-                && have.destinations.iter().map(DestinationRef::from).eq(destinations.iter().copied())
-        });
-        (!current).then(|| {
-            let destinations = destinations.into_iter().map(Destination::from).collect();
-            SinglePlacementSlice { metadata, destinations }
-        })
+        let current = published.is_some_and(|have| have.slice.metadata == metadata && have.has(&destinations));
+        Draft { metadata, destinations, current }
     }
 
     /// The metadata of a slice of an EdgePlacement: ours on top of what others have put there.
-    pub(super) fn metadata(
+    pub(crate) fn metadata(
         &self,
         index: &Index,
         placement: PlacementId,
@@ -119,7 +161,7 @@ fn set_owner(owners: &mut Vec<OwnerReference>, name: &str, uid: &str) {
 }
 
 /// The UIDs that an EdgePlacement's slices have for destinations, where some SyncTarget's own is unknown.
-pub(super) fn published_uids<'a>(
+pub(crate) fn published_uids<'a>(
     index: &Index,
     slices: impl IntoIterator<Item = &'a SinglePlacementSlice>,
 ) -> Uids<'a> {
@@ -137,7 +179,7 @@ pub(super) fn published_uids<'a>(
 pub(super) fn is_current(slices: &Slices, index: &Index, published: &Published, slice: SliceId) -> bool {
     let key = slices.key(index, slice);
     let placement = index.placement_key(slices.slices[slice].placement);
-    let object = published.get(&key).filter(|_| published.placement(&key) == Some(placement));
+    let held = published.held(&key).filter(|_| published.placement(&key) == Some(placement));
     // A published UID is looked for only where the SyncTarget's is unknown; an unchanged slice has it itself.
-    object.is_some_and(|object| slices.desired(index, slice, Some(object), &published_uids(index, [object])).is_none())
+    held.is_some_and(|held| slices.desired(index, slice, Some(held), &published_uids(index, [held.slice])).is_none())
 }

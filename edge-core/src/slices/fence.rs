@@ -15,7 +15,7 @@ pub const FENCE_ANNOTATION: &str = "edge.kcp.io/slice-fence";
 
 /// A place in the order of destinations, with its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fence {
+pub(crate) struct Fence {
     /// Cluster, Location and SyncTarget, one after the other.
     names: Box<str>,
     /// Where the Location and the SyncTarget begin.
@@ -36,7 +36,7 @@ impl Fence {
     }
 
     /// Before everything: the fence of every first slice.
-    pub(super) fn first() -> Self {
+    pub(crate) fn first() -> Self {
         let nothing = Hashed::new(0, "");
         Self::at(Position { cluster: nothing, location: nothing, sync_target: nothing })
     }
@@ -45,7 +45,7 @@ impl Fence {
         self.names.is_empty()
     }
 
-    pub(super) fn place(&self) -> Position<'_> {
+    pub(crate) fn place(&self) -> Position<'_> {
         let [location, sync_target] = self.starts.map(|start| start as usize);
         Position {
             cluster: Hashed::new(self.hashes[0], &self.names[..location]),
@@ -74,6 +74,30 @@ impl Fence {
             sync_target: hash.hashed(sync_target),
         };
         Some((Self::at(place), attempt.parse().ok()?))
+    }
+}
+
+/// A range of the order, from its fence up to the next one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) lower: Fence,
+    /// `None` means no end.
+    pub(crate) upper: Option<Fence>,
+}
+
+impl Span {
+    pub(crate) fn contains(&self, place: Position<'_>) -> bool {
+        self.lower.place() <= place && self.upper.as_ref().is_none_or(|upper| place < upper.place())
+    }
+
+    /// Whether it has all that another one has.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let to_end = match (&self.upper, &other.upper) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(a), Some(b)) => a >= b,
+        };
+        self.lower <= other.lower && to_end
     }
 }
 

@@ -11,6 +11,7 @@ use crate::order::Position;
 impl Slices {
     /// Takes in what the last event changed. The index is as it was right after that event.
     pub(crate) fn follow(&mut self, index: &Index) {
+        self.events += 1;
         for change in &index.changes {
             match *change {
                 Change::Member { group, sync_target, joined } => {
@@ -23,7 +24,7 @@ impl Slices {
                         };
                         let count = &mut self.slices[slice].count;
                         *count = if joined { *count + 1 } else { count.saturating_sub(1) };
-                        self.touched.insert(slice);
+                        self.touch(slice);
                         if emptied {
                             self.set_slot(location, at, Slot::Empty);
                         }
@@ -32,7 +33,7 @@ impl Slices {
                 Change::Renewed { group, sync_target } => index.visit_pairs(group, |placement, location, at| {
                     let place = || index.position_of(location, sync_target);
                     if let Some(slice) = self.slice_of(index, placement, location, at, place) {
-                        self.touched.insert(slice);
+                        self.touch(slice);
                     }
                 }),
                 Change::Pair { placement, location, at, change } => {
@@ -51,6 +52,7 @@ impl Slices {
                 }
                 self.suspended.remove(&placement);
                 self.unsettled.insert(placement);
+                self.names_seen = None;
             }
             PlacementChange::Removed | PlacementChange::Suspended => {
                 if change == PlacementChange::Removed {
@@ -59,6 +61,7 @@ impl Slices {
                 } else {
                     self.suspended.insert(placement);
                 }
+                self.names_seen = None;
                 self.unsettled.remove(&placement);
                 self.displaced.remove(&placement);
                 for slice in self.layouts.remove(&placement).unwrap_or_default() {
@@ -68,7 +71,7 @@ impl Slices {
             // Every slice names its owner by UID.
             PlacementChange::Renewed => {
                 let slices: Vec<SliceId> = self.layout(placement).to_vec();
-                self.touched.extend(slices);
+                slices.into_iter().for_each(|slice| self.touch(slice));
             }
         }
     }
@@ -100,7 +103,7 @@ impl Slices {
                 Slot::In(slice) => {
                     let count = &mut self.slices[slice].count;
                     *count = (*count + new).saturating_sub(old);
-                    self.touched.insert(slice);
+                    self.touch(slice);
                 }
                 Slot::Spans => self.recount_run(index, placement, location),
             }
@@ -137,7 +140,7 @@ impl Slices {
     }
 
     /// The slice whose range has a place.
-    pub(super) fn find(&self, placement: PlacementId, place: Position<'_>) -> SliceId {
+    pub(crate) fn find(&self, placement: PlacementId, place: Position<'_>) -> SliceId {
         let layout = self.layout(placement);
         layout[layout.partition_point(|&slice| self.slices[slice].fence.place() <= place).saturating_sub(1)]
     }
@@ -153,7 +156,7 @@ impl Slices {
         let mut next = Some(self.find(placement, index.position(location)));
         while let Some(slice) = next {
             self.slices[slice].stale = true;
-            self.touched.insert(slice);
+            self.touch(slice);
             next = self.slices[slice]
                 .after
                 .filter(|_| self.upper(slice).is_some_and(|upper| index.cmp_run(location, upper).is_eq()));
@@ -186,6 +189,7 @@ impl Slices {
     /// The slice is gone from its layout.
     pub(super) fn drop_slice(&mut self, index: &Index, slice: SliceId) {
         self.touched.swap_remove(&slice);
+        self.left.push(self.key(index, slice));
         self.unname(index, slice);
         self.slices.remove(slice);
     }

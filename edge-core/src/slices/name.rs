@@ -25,7 +25,7 @@ pub(super) fn slice_name(cluster: &str, placement: &str, fence: &Fence, attempt:
 }
 
 /// The name of the `number`th slice that only helps others to change places, and is deleted last.
-pub(super) fn helper_name(cluster: &str, placement: &str, number: usize) -> String {
+pub(crate) fn helper_name(cluster: &str, placement: &str, number: usize) -> String {
     suffixed(placement, NAME_MAX, &[cluster, placement, "helper", &format!("{number}")])
 }
 

@@ -28,7 +28,7 @@ impl Names {
 
 impl Slices {
     /// The further slice that has a name.
-    pub(super) fn named(&self, index: &Index, key: &ObjectKey) -> Option<SliceId> {
+    pub(crate) fn named(&self, index: &Index, key: &ObjectKey) -> Option<SliceId> {
         let hash = self.names.hasher.hash_one(key);
         let is = |(have, slice): &(u64, SliceId)| *have == hash && self.key(index, *slice) == *key;
         self.names.slices.find(hash, is).map(|&(_, slice)| slice)
@@ -72,7 +72,7 @@ impl Slices {
     }
 
     /// Whether a slice of the EdgePlacement may have this name.
-    pub(super) fn is_free(
+    pub(crate) fn is_free(
         &self,
         index: &Index,
         published: &Published,
@@ -95,12 +95,13 @@ impl Slices {
 
     /// Gives the slice the next name that is free.
     pub(super) fn rename(&mut self, index: &Index, published: &Published, slice: SliceId) {
+        self.left.push(self.key(index, slice));
         self.unname(index, slice);
         let entry = &self.slices[slice];
         let (placement, fence, from) = (entry.placement, entry.fence.clone(), entry.attempt + 1);
         self.slices[slice].attempt = self.free_attempt(index, published, placement, &fence, from);
         self.name(index, slice);
-        self.touched.insert(slice);
+        self.touch(slice);
         if fence.is_first() {
             self.displaced.insert(placement);
         }

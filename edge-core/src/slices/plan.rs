@@ -9,7 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::content::published_uids;
+use super::content::{Held, published_uids};
 use super::fence::Fence;
 use super::interleave::Interleave;
 use super::published::{Published, is_placement};
@@ -59,12 +59,12 @@ pub struct Write {
 }
 
 impl Write {
-    pub(super) fn create(key: ObjectKey, object: SinglePlacementSlice) -> Self {
+    pub(crate) fn create(key: ObjectKey, object: SinglePlacementSlice) -> Self {
         Self { verb: Verb::Create, key, object: Some(object), uid: None, resource_version: None }
     }
 
     /// `object` has the identity and version of what it replaces.
-    pub(super) fn replace(key: ObjectKey, mut object: SinglePlacementSlice) -> Self {
+    pub(crate) fn replace(key: ObjectKey, mut object: SinglePlacementSlice) -> Self {
         let metadata = &mut object.metadata;
         // The server's own: it ignores what a client says of them.
         metadata.creation_timestamp = None;
@@ -73,7 +73,7 @@ impl Write {
         Self { verb: Verb::Replace, key, object: Some(object), uid, resource_version }
     }
 
-    pub(super) fn delete(key: ObjectKey, slice: &SinglePlacementSlice) -> Self {
+    pub(crate) fn delete(key: ObjectKey, slice: &SinglePlacementSlice) -> Self {
         let metadata = &slice.metadata;
         let (uid, resource_version) = (known(&metadata.uid), known(&metadata.resource_version));
         Self { verb: Verb::Delete, key, object: None, uid, resource_version }
@@ -83,6 +83,12 @@ impl Write {
 /// A UID or version, if it is known.
 fn known(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_string())
+}
+
+/// Whether a slice names an EdgePlacement of another UID as its owner.
+pub(crate) fn has_other_owner(slice: &SinglePlacementSlice, uid: &str) -> bool {
+    let owner = slice.metadata.owner_references.iter().find(|owner| is_placement(owner));
+    !uid.is_empty() && owner.is_some_and(|owner| owner.uid != *uid)
 }
 
 /// What is to become of the slices of one EdgePlacement.
@@ -160,6 +166,7 @@ impl Slices {
         for &slice in self.layout(id) {
             let name = self.key(index, slice).name;
             let before = target.before.get(name.as_str()).copied();
+            let before = before.map(|slice| Held { slice, digest: None });
             let desired = self.desired(index, slice, before, &uids);
             target.after.insert(name, desired);
         }
@@ -177,9 +184,7 @@ impl Slices {
     ) -> Target<'a> {
         let uid = &*index.placements[id].uid;
         for (&name, &slice) in &target.before {
-            let owner = slice.metadata.owner_references.iter().find(|owner| is_placement(owner));
-            let outdated = !uid.is_empty() && owner.is_some_and(|owner| owner.uid != *uid);
-            let renewed = outdated.then(|| {
+            let renewed = has_other_owner(slice, uid).then(|| {
                 let key = ObjectKey::new(target.placement.cluster.as_str(), name);
                 let metadata = self.metadata(index, id, &key, Some(slice));
                 SinglePlacementSlice { metadata, destinations: slice.destinations.clone() }
@@ -187,16 +192,22 @@ impl Slices {
             target.after.insert(name.into(), renewed);
         }
         if target.before.is_empty() {
-            let (first, own) = (Fence::first(), &target.placement);
-            let attempt = u32::from(!self.is_free(index, published, id, own));
-            let attempt = self.free_attempt(index, published, id, &first, attempt);
-            let key = slice_key(index, id, &first, attempt);
-            let mut metadata = self.metadata(index, id, &key, None);
-            if attempt > 0 {
-                metadata.annotations.insert(FENCE_ANNOTATION.into(), first.annotation(attempt));
-            }
-            target.after.insert(key.name, Some(SinglePlacementSlice { metadata, destinations: Vec::new() }));
+            let first = self.empty_first(index, published, id);
+            target.after.insert(first.metadata.name.clone(), Some(first));
         }
         target
+    }
+
+    /// The empty first slice of an EdgePlacement that is invalid and has none.
+    pub(crate) fn empty_first(&self, index: &Index, published: &Published, id: PlacementId) -> SinglePlacementSlice {
+        let (first, own) = (Fence::first(), index.placement_key(id));
+        let attempt = u32::from(!self.is_free(index, published, id, &own));
+        let attempt = self.free_attempt(index, published, id, &first, attempt);
+        let key = slice_key(index, id, &first, attempt);
+        let mut metadata = self.metadata(index, id, &key, None);
+        if attempt > 0 {
+            metadata.annotations.insert(FENCE_ANNOTATION.into(), first.annotation(attempt));
+        }
+        SinglePlacementSlice { metadata, destinations: Vec::new() }
     }
 }

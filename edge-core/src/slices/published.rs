@@ -2,18 +2,29 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use hashbrown::HashMap;
 
+use super::content::Held;
+use super::digest::Digest;
 use super::name::SOURCE_PLACEMENT;
 use super::plan::{Verb, Write};
+use crate::index::DestinationRef;
 use crate::object::{EDGE_GROUP, Kind, ObjectKey, OwnerReference, SinglePlacementSlice};
 
 /// SinglePlacementSlices as an API server holds them, each under its cluster and name, and whose they are.
 ///
 /// A slice is *ours* if it has an owner reference to an EdgePlacement, or our label. It belongs to the EdgePlacement of
-/// the owner's name, else of the annotation, else of the label. What is not ours is never touched.
+/// the owner's name, else of the annotation, else of the label. What is not ours is never touched. Nor is a slice that is
+/// being deleted: its destinations do not count, and until it is gone its name is as good as another's.
+///
+/// A slice may be *thin*: then a [`Digest`] stands for its destinations, and the list itself is empty here.
 #[derive(Debug, Clone, Default)]
 pub struct Published {
     slices: BTreeMap<ObjectKey, SinglePlacementSlice>,
+    /// The digests of thin slices.
+    thin: HashMap<ObjectKey, Digest>,
+    /// Goes up with each change of who has which name.
+    names_version: u64,
     /// Names of slices by EdgePlacement.
     owned: BTreeMap<ObjectKey, BTreeSet<String>>,
     /// Names that others have.
@@ -25,8 +36,11 @@ impl Published {
     /// in the logical cluster with the empty name.
     pub fn insert(&mut self, slice: SinglePlacementSlice) {
         let key = ObjectKey::new(slice.metadata.cluster().unwrap_or_default(), slice.metadata.name.as_str());
-        self.remove(&key);
-        match placement_of(&slice) {
+        if self.slices.get(&key).map(belongs_to) != Some(belongs_to(&slice)) {
+            self.names_version += 1;
+        }
+        self.forget(&key);
+        match belongs_to(&slice) {
             Some(name) => {
                 let placement = ObjectKey::new(key.cluster.as_str(), name);
                 self.owned.entry(placement).or_default().insert(key.name.clone());
@@ -41,14 +55,61 @@ impl Published {
     /// A slice of this name exists but cannot be read: nothing is known of it, so it is left alone.
     pub fn insert_unreadable(&mut self, key: ObjectKey) {
         self.remove(&key);
+        self.names_version += 1;
         self.foreign.insert(key);
+    }
+
+    /// Takes in a slice, but not its destinations: a digest stands for them.
+    pub fn insert_thin(&mut self, slice: SinglePlacementSlice) {
+        let key = ObjectKey::new(slice.metadata.cluster().unwrap_or_default(), slice.metadata.name.as_str());
+        self.insert(slice);
+        self.make_thin(&key);
+    }
+
+    /// Keeps only a digest of a slice's destinations.
+    pub fn make_thin(&mut self, key: &ObjectKey) {
+        if let Some(slice) = self.slices.get_mut(key)
+            && !self.thin.contains_key(key)
+        {
+            self.thin.insert(key.clone(), Digest::of(slice.destinations.iter().map(DestinationRef::from)));
+            slice.destinations = Default::default();
+        }
+    }
+
+    /// Whether only a digest of a slice's destinations is kept.
+    #[must_use]
+    pub fn is_thin(&self, key: &ObjectKey) -> bool {
+        self.thin.contains_key(key)
+    }
+
+    /// The digest of a slice's destinations. `O(1)` for a thin one, else `O(bytes)`.
+    #[must_use]
+    pub fn digest(&self, key: &ObjectKey) -> Option<Digest> {
+        let computed = || Some(Digest::of(self.slices.get(key)?.destinations.iter().map(DestinationRef::from)));
+        self.thin.get(key).copied().or_else(computed)
+    }
+
+    /// A slice, and its digest if it is thin.
+    pub(crate) fn held(&self, key: &ObjectKey) -> Option<Held<'_>> {
+        Some(Held { slice: self.slices.get(key)?, digest: self.thin.get(key).copied() })
+    }
+
+    /// Goes up with each change of who has which name.
+    pub(super) fn names_version(&self) -> u64 {
+        self.names_version
     }
 
     /// Forgets a slice and returns it.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<SinglePlacementSlice> {
+        self.names_version += 1;
+        self.forget(key)
+    }
+
+    fn forget(&mut self, key: &ObjectKey) -> Option<SinglePlacementSlice> {
         self.foreign.remove(key);
+        self.thin.remove(key);
         let slice = self.slices.remove(key)?;
-        if let Some(name) = placement_of(&slice) {
+        if let Some(name) = belongs_to(&slice) {
             let placement = ObjectKey::new(key.cluster.as_str(), name);
             if let Some(names) = self.owned.get_mut(&placement) {
                 names.remove(&key.name);
@@ -93,7 +154,7 @@ impl Published {
     }
 
     /// Whether nobody has this name.
-    pub(super) fn is_name_free(&self, key: &ObjectKey) -> bool {
+    pub(crate) fn is_name_free(&self, key: &ObjectKey) -> bool {
         !self.slices.contains_key(key) && !self.foreign.contains(key)
     }
 
@@ -112,7 +173,7 @@ impl Published {
     /// The EdgePlacement that the slice of this name belongs to, if it is ours.
     #[must_use]
     pub fn placement(&self, key: &ObjectKey) -> Option<ObjectKey> {
-        self.slices.get(key).and_then(placement_of).map(|name| ObjectKey::new(key.cluster.as_str(), name))
+        self.slices.get(key).and_then(belongs_to).map(|name| ObjectKey::new(key.cluster.as_str(), name))
     }
 
     /// Carries out a write, as a server without anybody else would. The resourceVersion and generation that the server
@@ -139,12 +200,18 @@ impl FromIterator<SinglePlacementSlice> for Published {
 }
 
 /// Whether the owner is an EdgePlacement, of whatever version.
-pub(super) fn is_placement(owner: &OwnerReference) -> bool {
+pub(crate) fn is_placement(owner: &OwnerReference) -> bool {
     owner.kind == Kind::EdgePlacement.as_str()
         && owner.api_version.split_once('/').is_some_and(|(group, _)| group == EDGE_GROUP)
 }
 
-/// The name of the EdgePlacement that a slice belongs to; `None` if the slice is not ours.
+/// The name of the EdgePlacement that a slice belongs to; `None` if it is not ours, or is being deleted.
+fn belongs_to(slice: &SinglePlacementSlice) -> Option<&str> {
+    let timestamp = slice.metadata.deletion_timestamp.as_ref();
+    if timestamp.is_some_and(|timestamp| !timestamp.is_empty()) { None } else { placement_of(slice) }
+}
+
+/// The name of the EdgePlacement that a slice names; `None` if it names none.
 fn placement_of(slice: &SinglePlacementSlice) -> Option<&str> {
     let metadata = &slice.metadata;
     if let Some(owner) = metadata.owner_references.iter().find(|owner| is_placement(owner)) {

@@ -25,10 +25,10 @@ pub(super) struct Segment {
 impl Slices {
     /// Splits and merges until every touched slice is as it should be. Keeps [`Slices::touched`].
     pub(super) fn balance(&mut self, index: &Index, published: &Published) {
-        let mut queue: Vec<SliceId> = self.touched.iter().copied().collect();
+        let mut queue: Vec<SliceId> = self.touched.keys().copied().collect();
         while let Some(slice) = queue.pop() {
             // A merge may have taken it away.
-            if !self.touched.contains(&slice) {
+            if !self.touched.contains_key(&slice) {
                 continue;
             }
             self.recount(index, slice);
@@ -78,7 +78,7 @@ impl Slices {
         self.link(Some(lower), after);
         self.drop_slice(index, gone);
         self.refill(index, lower);
-        self.touched.insert(lower);
+        self.touch(lower);
     }
 
     /// Cuts a slice that is too full; returns all of its parts.
@@ -99,7 +99,7 @@ impl Slices {
         }
         for &part in &parts {
             self.refill(index, part);
-            self.touched.insert(part);
+            self.touch(part);
         }
         parts
     }

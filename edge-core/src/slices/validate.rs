@@ -27,7 +27,10 @@ impl Slices {
                 assert_eq!(entry.placement, id);
                 assert!(!entry.stale, "counts are taken");
                 assert!(entry.count <= self.max, "no slice is too full");
-                assert!(entry.count > 0 || slice == first || !self.touched.contains(&slice), "no empty further slice");
+                assert!(
+                    entry.count > 0 || slice == first || !self.touched.contains_key(&slice),
+                    "no empty further slice"
+                );
                 assert_eq!(
                     entry.count,
                     self.segments(index, slice).iter().map(|segment| segment.len).sum::<usize>(),

@@ -6,7 +6,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::act::{STRANGER, key_of};
-use crate::object::{Destination, ObjectKey, SinglePlacementSlice};
+use crate::object::{Destination, ObjectKey, ObjectMeta, SinglePlacementSlice};
+use crate::publisher::{Failure, Outcome};
 use crate::selector::validate_name;
 use crate::slices::{Published, SOURCE_PLACEMENT, Verb, Write};
 
@@ -21,7 +22,33 @@ pub struct Server {
     versions: usize,
 }
 
+/// What is on the server under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Live {
+    Slice(SinglePlacementSlice),
+    /// Its destinations cannot be read.
+    Garbled(ObjectMeta),
+    /// Nothing any more; the UID is that of what was there.
+    Gone(String),
+}
+
 impl Server {
+    /// All there is.
+    pub(super) fn snapshot(&self) -> BTreeMap<ObjectKey, Live> {
+        let slices = self.published.iter().map(|(key, slice)| (key.clone(), Live::Slice(slice.clone())));
+        let garbled = self.garbled.iter().map(|(key, slice)| (key.clone(), Live::Garbled(slice.metadata.clone())));
+        slices.chain(garbled).collect()
+    }
+
+    /// What a GET says.
+    pub(super) fn read(&self, key: &ObjectKey) -> Outcome {
+        if let Some(slice) = self.garbled.get(key) {
+            return Outcome::Unreadable(slice.metadata.clone());
+        }
+        let slice = self.published.get(key).cloned();
+        slice.map_or(Outcome::Failed(Failure::NotFound), Outcome::Slice)
+    }
+
     /// What the scheduler sees.
     #[must_use]
     pub fn published(&self) -> &Published {
@@ -63,14 +90,18 @@ impl Server {
         self.garbled.remove(key);
     }
 
-    pub(super) fn garble(&mut self, slice: SinglePlacementSlice) {
+    pub(super) fn garble(&mut self, mut slice: SinglePlacementSlice) {
+        self.versions += 1;
+        slice.metadata.resource_version = format!("{}", self.versions);
         self.published.insert_unreadable(key_of(&slice));
         self.garbled.insert(key_of(&slice), slice);
     }
 
     pub(super) fn repair(&mut self, key: &ObjectKey) {
         self.published.remove(key);
-        if let Some(slice) = self.garbled.remove(key) {
+        if let Some(mut slice) = self.garbled.remove(key) {
+            self.versions += 1;
+            slice.metadata.resource_version = format!("{}", self.versions);
             self.published.insert(slice);
         }
     }

@@ -17,6 +17,7 @@ const KCP_EXPORT_EDGE: &str = include_str!("../../deploy/kcp/export-edge.yaml");
 const KCP_BINDING: &str = include_str!("../../deploy/kcp/binding.yaml");
 const KCP_RBAC: &str = include_str!("../../deploy/kcp/rbac.yaml");
 const KCP_RBAC_ROOT: &str = include_str!("../../deploy/kcp/rbac-root.yaml");
+const POLICY: &str = include_str!("../../deploy/policy.yaml");
 const RBAC: &str = include_str!("../../deploy/rbac.yaml");
 const DEPLOYMENT: &str = include_str!("../../deploy/deployment.yaml");
 
@@ -54,7 +55,8 @@ Newer kcp, without Locations and SyncTargets of its own:
   edge-kube manifests kcp --binding root:espw | kubectl apply -f -
 
 kcp 0.11, which gives each workspace Locations and SyncTargets of its exports in root:
-  edge-kube manifests kcp --kinds edge | kubectl apply -f -")]
+  edge-kube manifests kcp --kinds edge | kubectl apply -f -
+and the APIBinding as above")]
     Kcp {
         /// The kinds that the export has
         #[arg(long, value_enum, default_value_t = Kinds::All)]
@@ -63,10 +65,18 @@ kcp 0.11, which gives each workspace Locations and SyncTargets of its exports in
         #[arg(long, value_name = "WORKSPACE", conflicts_with = "kinds", value_parser = parse_workspace)]
         binding: Option<String>,
     },
+    /// Print a policy that warns of invalid selectors, for Kubernetes 1.30 and later
+    ///
+    /// A ValidatingAdmissionPolicy. Without it, an invalid selector shows in the condition Resolved of the EdgePlacement; with
+    /// it, whoever applies one is warned at once. It refuses nothing.
+    #[command(after_help = "\
+Usage on a cluster:
+  edge-kube manifests policy | kubectl apply -f -")]
+    Policy,
     /// Print what the scheduler may do, as RBAC
     ///
     /// On Kubernetes, the scheduler is the ServiceAccount edge-scheduler in the namespace edge-system. On kcp, it is the user
-    /// edge-scheduler: a ServiceAccount of one workspace has no access to another.
+    /// edge-scheduler, by whatever means your kcp tells users apart: a ServiceAccount has no access to other workspaces.
     #[command(after_help = "\
 Kubernetes:
   edge-kube manifests rbac | kubectl apply -f -
@@ -82,7 +92,7 @@ kcp 0.11, in the workspace root as well:
     /// Print a Deployment of two replicas, for Kubernetes
     ///
     /// In the namespace edge-system, with leader election, probes, limits and a PodDisruptionBudget. The image must have
-    /// `edge-kube` in its PATH.
+    /// `edge-kube` in its PATH. On kcp, run `edge-kube scheduler` with a kubeconfig instead.
     #[command(after_help = "\
 Usage on a cluster:
   edge-kube manifests crds | kubectl apply -f -
@@ -99,7 +109,7 @@ Usage on a cluster:
 /// Which kinds an APIExport has.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Kinds {
-    /// All four: for newer kcp (0.20 and later), which has no Location and SyncTarget of its own
+    /// All four: for newer kcp, such as 0.22, which has no Location and SyncTarget of its own
     All,
     /// EdgePlacement and SinglePlacementSlice: for kcp 0.11, whose workspace root exports Location and SyncTarget
     Edge,
@@ -122,6 +132,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         What::Kcp { binding: Some(workspace), .. } => with(KCP_BINDING, WORKSPACE, workspace),
         What::Kcp { kinds: Kinds::All, .. } => documents(&[KCP_SCHEMAS_EDGE, KCP_SCHEMAS_OTHERS, KCP_EXPORT_ALL]),
         What::Kcp { kinds: Kinds::Edge, .. } => documents(&[KCP_SCHEMAS_EDGE, KCP_EXPORT_EDGE]),
+        What::Policy => POLICY.into(),
         What::Rbac { place } => match place {
             Place::Kubernetes => RBAC.into(),
             Place::Kcp => KCP_RBAC.into(),

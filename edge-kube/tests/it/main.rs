@@ -4,3 +4,4 @@
 mod golden;
 mod input;
 mod manifests;
+mod scheduler;

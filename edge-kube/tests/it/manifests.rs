@@ -2,12 +2,14 @@
 
 mod kcp;
 mod schemas;
+mod types;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use edge_kube::input;
+use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -18,12 +20,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Everything that can be printed, with the kinds of its documents.
-const PRINTED: [(&[&str], &[(&str, usize)]); 8] = [
+/// Arguments, and how many documents of each kind they print.
+type Printed = (&'static [&'static str], &'static [(&'static str, usize)]);
+
+/// Everything that can be printed.
+const PRINTED: [Printed; 9] = [
     (&["crds"], &[("CustomResourceDefinition", 4)]),
     (&["kcp"], &[("APIExport", 1), ("APIExportEndpointSlice", 1), ("APIResourceSchema", 4)]),
     (&["kcp", "--kinds", "edge"], &[("APIExport", 1), ("APIExportEndpointSlice", 1), ("APIResourceSchema", 2)]),
     (&["kcp", "--binding", "root:my-org:provider"], &[("APIBinding", 1)]),
+    (&["policy"], &[("ValidatingAdmissionPolicy", 1), ("ValidatingAdmissionPolicyBinding", 1)]),
     (
         &["rbac"],
         &[
@@ -105,7 +111,9 @@ fn identity(document: &Value) -> String {
 fn every_field_is_one_of_kubernetes() {
     fn same<T: DeserializeOwned + Serialize>(document: &Value) {
         let typed: T = serde_json::from_value(document.clone()).unwrap();
-        assert_eq!(&serde_json::to_value(typed).unwrap(), document);
+        let mut lost = Vec::new();
+        types::lost(&identity(document), document, Some(&serde_json::to_value(typed).unwrap()), &mut lost);
+        assert!(lost.is_empty(), "{lost:#?}");
     }
     for (args, _) in PRINTED {
         for document in documents(args) {
@@ -118,6 +126,8 @@ fn every_field_is_one_of_kubernetes() {
                 "Role" => same::<Role>(&document),
                 "RoleBinding" => same::<RoleBinding>(&document),
                 "Deployment" => same::<Deployment>(&document),
+                "ValidatingAdmissionPolicy" => same::<ValidatingAdmissionPolicy>(&document),
+                "ValidatingAdmissionPolicyBinding" => same::<ValidatingAdmissionPolicyBinding>(&document),
                 "PodDisruptionBudget" => same::<PodDisruptionBudget>(&document),
                 kcp => assert_eq!(text(&document, "/apiVersion"), "apis.kcp.io/v1alpha1", "{kcp}"),
             }
@@ -199,4 +209,13 @@ fn wrong_use_is_told() {
         assert!(stderr.contains(expected), "{args:?}: {stderr}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
+}
+
+/// An invalid selector must be stored, so that the scheduler can keep what it published.
+#[test]
+fn the_policy_refuses_nothing() {
+    let policy = documents(&["policy"]);
+    assert_eq!(text(&policy[0], "/spec/failurePolicy"), "Ignore");
+    assert_eq!(policy[1]["spec"]["validationActions"], serde_json::json!(["Warn"]));
+    assert_eq!(policy[1]["spec"]["policyName"], policy[0]["metadata"]["name"]);
 }

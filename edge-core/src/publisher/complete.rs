@@ -1,0 +1,251 @@
+//! What the answers mean.
+
+use alloc::string::String;
+
+use super::blocks::Access;
+use super::book::{Live, backoff};
+use super::observe::By;
+use super::slot::{Doing, Flight};
+use super::{Failure, ObjectKey, Outcome, Publisher, RequestId, Seen, SinglePlacementSlice, Subject, Time};
+use crate::index::DestinationRef;
+use crate::slices::Digest;
+
+/// A slice that the server refused is tried again after this time, if it does not change before.
+const PARKED: Time = Time::from_secs(300);
+
+impl Publisher {
+    /// Takes in what became of a request. An answer to one that is not in flight is ignored.
+    pub fn complete(&mut self, id: RequestId, outcome: Outcome, now: Time) {
+        match self.requests.remove(&id) {
+            None => {}
+            Some(Subject::Slice(key)) => self.complete_slice(&key, outcome, now),
+            Some(Subject::Placement(placement)) => self.complete_live(&placement, outcome, now),
+            Some(Subject::Status(placement)) => self.complete_status(&placement, outcome, now),
+        }
+    }
+
+    /// A request was answered by the server itself: what waited for that may go.
+    fn lift(&mut self, cluster: &str, access: Access) {
+        for key in self.blocks.lift(cluster, access) {
+            self.enqueue(&key);
+            if self.books.contains_key(&key) {
+                self.recheck_live(&key);
+                self.review_status(&key);
+            }
+        }
+    }
+
+    fn block(&mut self, key: &ObjectKey, access: Access, reason: &str, after: Option<Time>, now: Time) {
+        self.blocks.block(key, access, reason, after, now);
+    }
+
+    fn complete_slice(&mut self, key: &ObjectKey, outcome: Outcome, now: Time) {
+        let Some(flight) = self.slots.get_mut(key).and_then(|slot| slot.flight.take()) else { return };
+        let home = self.slot(key).home.clone();
+        if let Some(book) = self.books.get_mut(&home) {
+            book.in_flight = book.in_flight.saturating_sub(1);
+        }
+        let access = match flight.doing {
+            Doing::Create => Access::Create,
+            Doing::Replace => Access::Update,
+            Doing::Delete => Access::Delete,
+            Doing::Read => Access::Read,
+        };
+        let blocks = match &outcome {
+            Outcome::Failed(Failure::Forbidden(_) | Failure::Busy(_) | Failure::NotDone(_) | Failure::Unknown(_)) => {
+                true
+            }
+            Outcome::Failed(Failure::NotFound) => flight.doing == Doing::Create,
+            _ => false,
+        };
+        if !blocks {
+            self.lift(&key.cluster, access);
+        }
+        match outcome {
+            Outcome::Slice(slice) => self.answered(key, flight, slice, now),
+            Outcome::Unreadable(metadata) => {
+                self.slot(key).must_read = false;
+                self.observe_slice(key, Seen::Unreadable(metadata), now);
+            }
+            Outcome::Deleted => self.deleted(key, &flight, now),
+            Outcome::Failed(failure) => self.failed(key, flight, failure, access, now),
+            // Not an answer to what was asked.
+            Outcome::Placement { .. } | Outcome::StatusWritten => {
+                self.failed(key, flight, Failure::Unknown(String::from("unexpected answer")), access, now);
+            }
+        }
+        self.wake_waiters(key);
+        self.mark(key, None);
+        self.check_stalled(&home);
+    }
+
+    fn answered(&mut self, key: &ObjectKey, flight: Flight, slice: SinglePlacementSlice, now: Time) {
+        let slot = self.slot(key);
+        slot.confirmed = Some(now);
+        if flight.dead.contains(&slice.metadata.uid) {
+            return;
+        }
+        match flight.doing {
+            Doing::Read => {
+                let slot = self.slot(key);
+                slot.must_read = false;
+                // With another version than the request was for, nothing that is still under way can take effect.
+                let moved = self.published.get(key).is_none_or(|known| {
+                    known.metadata.uid != slice.metadata.uid
+                        || known.metadata.resource_version != slice.metadata.resource_version
+                });
+                self.observe_object(key, slice, By::Read, now);
+                if moved {
+                    let slot = self.slot(key);
+                    slot.maybe = None;
+                    slot.tainted = false;
+                }
+                self.slot(key).attempts = 0;
+            }
+            Doing::Create | Doing::Replace => {
+                let digest = Digest::of(slice.destinations.iter().map(DestinationRef::from));
+                let as_sent = flight.digest == Some(digest) && same_marks(&flight, &slice);
+                let unchanged = slice.metadata.resource_version == flight.version && !flight.version.is_empty();
+                self.observe_object(key, slice, By::Read, now);
+                let slot = self.slot(key);
+                if as_sent {
+                    if flight.digest == self.published.digest(key) {
+                        let slot = self.slot(key);
+                        slot.content = flight.sent;
+                        slot.attempts = 0;
+                        slot.not_before = slot.not_before.min(now);
+                        slot.parked = None;
+                        self.make_thin(key);
+                    }
+                } else {
+                    // The server keeps something else than what was sent: trying again at once would not help.
+                    slot.attempts += 1;
+                    slot.repairs += 1;
+                    slot.repaired = now;
+                    slot.not_before = now + backoff(key, slot.attempts + 2);
+                    let home = self.slot(key).home.clone();
+                    self.review_status(&home);
+                }
+                let slot = self.slot(key);
+                slot.maybe = None;
+                // A version that did not move leaves room for what is still under way.
+                if !unchanged {
+                    slot.tainted = false;
+                }
+            }
+            Doing::Delete => self.observe_object(key, slice, By::Read, now),
+        }
+    }
+
+    fn deleted(&mut self, key: &ObjectKey, flight: &Flight, now: Time) {
+        let slot = self.slot(key);
+        slot.attempts = 0;
+        slot.confirmed = Some(now);
+        if flight.doing != Doing::Delete {
+            return;
+        }
+        let current = self.published.get(key).map(|known| known.metadata.uid.clone());
+        if let Some(uid) = current
+            && (flight.dead.is_empty() || flight.dead.contains(&uid))
+        {
+            self.graves.insert(key.clone(), (uid.clone(), now));
+            self.forget_slice(key, Some(&uid), now);
+        }
+    }
+
+    fn failed(&mut self, key: &ObjectKey, flight: Flight, failure: Failure, access: Access, now: Time) {
+        match failure {
+            Failure::Conflict | Failure::AlreadyExists => self.slot(key).must_read = true,
+            Failure::NotFound => match flight.doing {
+                Doing::Create => {
+                    let reason = "the workspace, or the API, does not exist";
+                    self.block(key, Access::Create, reason, None, now);
+                }
+                Doing::Replace | Doing::Read | Doing::Delete => {
+                    self.slot(key).must_read = false;
+                    let uid = self.published.get(key).map(|known| known.metadata.uid.clone());
+                    if let Some(uid) = &uid {
+                        self.graves.insert(key.clone(), (uid.clone(), now));
+                    }
+                    self.forget_slice(key, uid.as_deref(), now);
+                }
+            },
+            Failure::Forbidden(reason) => self.block(key, access, &reason, None, now),
+            Failure::Rejected(reason) => {
+                let slot = self.slot(key);
+                slot.attempts += 1;
+                slot.not_before = now + if flight.digest.is_some() { PARKED } else { backoff(key, slot.attempts) };
+                slot.parked = flight.digest.map(|digest| (digest, reason));
+                let home = slot.home.clone();
+                self.review_status(&home);
+            }
+            Failure::Busy(after) => {
+                let slot = self.slot(key);
+                slot.attempts += 1;
+                let attempts = slot.attempts;
+                let after = after.unwrap_or(Time::ZERO) + backoff(key, attempts.min(3));
+                self.slot(key).not_before = now + after;
+            }
+            Failure::NotDone(_) => self.try_later(key, now),
+            Failure::Unknown(_) => {
+                let slot = self.slot(key);
+                slot.must_read = true;
+                match flight.doing {
+                    Doing::Replace => slot.maybe = Some(flight.sent),
+                    Doing::Delete => slot.tainted = true,
+                    Doing::Create | Doing::Read => {}
+                }
+                self.try_later(key, now);
+            }
+        }
+    }
+
+    fn try_later(&mut self, key: &ObjectKey, now: Time) {
+        let slot = self.slot(key);
+        slot.attempts += 1;
+        slot.not_before = now + backoff(key, slot.attempts);
+    }
+
+    fn complete_live(&mut self, placement: &ObjectKey, outcome: Outcome, now: Time) {
+        self.book(placement).reading = false;
+        let known = self.scheduler.index().find_placement(placement);
+        let known = known.map(|id| self.scheduler.index().placements[id].uid.clone());
+        let live = match outcome {
+            Outcome::Placement { uid } => Live::Uid(uid),
+            Outcome::Failed(Failure::NotFound) => Live::Absent,
+            Outcome::Failed(Failure::Forbidden(reason)) => {
+                self.block(placement, Access::Read, &reason, None, now);
+                self.retry_live(placement, now);
+                return;
+            }
+            _ => {
+                self.retry_live(placement, now);
+                return;
+            }
+        };
+        self.lift(&placement.cluster, Access::Read);
+        let agrees = match (&live, &known) {
+            (Live::Absent, None) => true,
+            (Live::Uid(uid), Some(known)) => **uid == **known,
+            _ => false,
+        };
+        let book = self.book(placement);
+        book.live = live;
+        if agrees {
+            book.live_attempts = 0;
+            self.recheck_live(placement);
+        } else {
+            // The watch will tell.
+            book.live = Live::Unknown;
+            self.retry_live(placement, now);
+        }
+    }
+}
+
+/// Whether the server kept the labels, annotations and owners that were sent. It may add some.
+fn same_marks(flight: &Flight, slice: &SinglePlacementSlice) -> bool {
+    let (sent, have) = (&flight.metadata, &slice.metadata);
+    sent.labels.iter().all(|(key, value)| have.labels.get(key) == Some(value))
+        && sent.annotations.iter().all(|(key, value)| have.annotations.get(key) == Some(value))
+        && sent.owner_references.iter().all(|owner| have.owner_references.contains(owner))
+}

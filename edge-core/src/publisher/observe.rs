@@ -1,0 +1,241 @@
+//! What is seen of slices.
+
+use alloc::vec::Vec;
+
+use super::slot::{Content, Doing};
+use super::{Kind, ObjectKey, ObjectMeta, Publisher, Seen, SinglePlacementSlice, Time, Timer, Trigger};
+use crate::index::DestinationRef;
+use crate::object::CLUSTER_ANNOTATION;
+use crate::slices::Digest;
+
+/// How long an event may be older than what is known before the slice is read.
+const DOUBT: Time = Time::from_secs(30);
+
+/// How a version came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// By a watch or list: it may be older than what is known.
+    Watch,
+    /// By a consistent read.
+    Read,
+}
+
+/// Versions of one API server can be compared: they are decimal numbers that go up (KEP-5504 made that a promise).
+fn version(metadata: &ObjectMeta) -> Option<u64> {
+    metadata.resource_version.parse().ok()
+}
+
+impl Publisher {
+    /// Takes in what was seen of a slice.
+    pub fn observe_slice(&mut self, key: &ObjectKey, seen: Seen, now: Time) {
+        match seen {
+            Seen::Object(slice) => self.observe_object(key, slice, By::Watch, now),
+            Seen::Unreadable(metadata) => {
+                if !self.is_outdated(key, &metadata, By::Watch, now) {
+                    self.published.insert_unreadable(key.clone());
+                    self.unreadable.insert(key.clone(), metadata);
+                    self.after_observing(key, Content::Nothing, now);
+                }
+            }
+            Seen::Gone(uid) => self.observe_gone(key, uid.as_deref(), now),
+            Seen::Missing { list_began } => {
+                let slot = self.slots.get(key);
+                let recent = slot.is_some_and(|slot| {
+                    slot.flight.is_some() || slot.confirmed.is_some_and(|confirmed| confirmed >= list_began)
+                });
+                if recent {
+                    // The list may be older than what was written since.
+                    self.slot(key).must_read = true;
+                    self.mark(key, None);
+                } else {
+                    self.observe_gone(key, None, now);
+                }
+            }
+        }
+    }
+
+    /// Whether something older than what is known was seen.
+    fn is_outdated(&mut self, key: &ObjectKey, metadata: &ObjectMeta, by: By, now: Time) -> bool {
+        if let Some((uid, _)) = self.graves.get(key)
+            && *uid == metadata.uid
+            && by == By::Watch
+        {
+            return true;
+        }
+        let slot = self.slots.get(key);
+        if slot.and_then(|slot| slot.flight.as_ref()).is_some_and(|flight| flight.dead.contains(&metadata.uid)) {
+            return true;
+        }
+        let Some(known) = self.known(key) else { return false };
+        let (same, versions) = (known.uid == metadata.uid, (version(known), version(metadata)));
+        let (Some(have), Some(new)) = versions else { return false };
+        if new < have {
+            let slot = self.slot(key);
+            if slot.doubt.is_none() {
+                slot.doubt = Some(now + DOUBT);
+                self.timers.insert((now + DOUBT, Timer::Doubt(key.clone())));
+            }
+            return true;
+        }
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.doubt = None;
+        }
+        new == have && same
+    }
+
+    /// What is known of a slice, whether its destinations can be read or not.
+    pub(super) fn known(&self, key: &ObjectKey) -> Option<&ObjectMeta> {
+        self.published.get(key).map(|slice| &slice.metadata).or_else(|| self.unreadable.get(key))
+    }
+
+    /// Nothing newer came by: what is known may be wrong.
+    pub(super) fn check_doubt(&mut self, key: &ObjectKey, now: Time) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        if slot.doubt.is_some_and(|doubt| doubt <= now) {
+            slot.doubt = None;
+            slot.must_read = true;
+            self.mark(key, None);
+        }
+    }
+
+    pub(super) fn observe_object(&mut self, key: &ObjectKey, mut slice: SinglePlacementSlice, by: By, now: Time) {
+        slice.metadata.annotations.insert(CLUSTER_ANNOTATION.into(), key.cluster.clone());
+        slice.metadata.name.clone_from(&key.name);
+        if self.is_outdated(key, &slice.metadata, by, now) {
+            let same = self.published.get(key).is_some_and(|known| known.metadata.uid == slice.metadata.uid);
+            let wanted = self.slots.get(key).is_some_and(|slot| slot.want_rows) && by == By::Read;
+            // Read again for its destinations.
+            if same && wanted && self.published.get(key).map(|known| &known.metadata) == Some(&slice.metadata) {
+                self.published.insert(slice);
+                self.list_rows(key);
+                self.unsettled = true;
+            }
+            return;
+        }
+        self.graves.remove(key);
+        self.unreadable.remove(key);
+        let digest = Digest::of(slice.destinations.iter().map(DestinationRef::from));
+        let same_rows = self.published.digest(key) == Some(digest)
+            && self.published.get(key).is_some_and(|known| known.metadata.uid == slice.metadata.uid);
+        let slot = self.slots.get(key);
+        let flight = slot.and_then(|slot| slot.flight.as_ref());
+        let ours = flight
+            .filter(|flight| matches!(flight.doing, Doing::Create | Doing::Replace) && flight.digest == Some(digest))
+            .map(|flight| flight.sent.clone());
+        let content = match (ours, slot.map(|slot| &slot.content)) {
+            // It is what is being sent: the answer will say the same.
+            (Some(sent), _) => Some(sent),
+            (None, Some(content @ Content::Range { .. })) if same_rows => Some(content.clone()),
+            _ => None,
+        };
+        let want_rows = slot.is_some_and(|slot| slot.want_rows);
+        let known = self.published.get(key).is_some();
+        self.published.insert(slice);
+        let foreign = self.published.is_foreign(key);
+        // Before everything is known there is no use for destinations yet.
+        if foreign || !(self.opened || want_rows) {
+            self.make_thin(key);
+        }
+        let content = match content {
+            Some(content) if !want_rows => {
+                self.make_thin(key);
+                content
+            }
+            _ if foreign => Content::Nothing,
+            _ => {
+                self.list_rows(key);
+                if known && by == By::Watch {
+                    self.note_repair(key, now);
+                }
+                self.slot(key).content.clone()
+            }
+        };
+        self.after_observing(key, content, now);
+    }
+
+    /// Somebody undid what we wrote: once is repaired at once, again and again is repaired ever more slowly.
+    fn note_repair(&mut self, key: &ObjectKey, now: Time) {
+        let slot = self.slot(key);
+        if slot.flight.is_some() {
+            return;
+        }
+        let recent = now.saturating_sub(slot.repaired) < Time::from_secs(60);
+        slot.repairs = if recent { slot.repairs + 1 } else { 1 };
+        slot.repaired = now;
+        if slot.repairs > 3 {
+            slot.not_before = now + super::book::backoff(key, slot.repairs);
+        }
+        if slot.repairs == 4 {
+            let home = self.home_of(key);
+            self.review_status(&home);
+        }
+    }
+
+    fn observe_gone(&mut self, key: &ObjectKey, uid: Option<&str>, now: Time) {
+        if let (Some((dead, _)), Some(uid)) = (self.graves.get(key), uid)
+            && dead == uid
+        {
+            self.graves.remove(key);
+        }
+        if let Some(known) = self.known(key)
+            && let Some(uid) = uid
+            && known.uid != *uid
+        {
+            // One that was there before.
+            return;
+        }
+        self.forget_slice(key, uid, now);
+    }
+
+    /// The slice does not exist any more.
+    pub(super) fn forget_slice(&mut self, key: &ObjectKey, uid: Option<&str>, now: Time) {
+        let home = self.home_of(key);
+        let known = self.known(key).map(|metadata| metadata.uid.clone());
+        self.published.remove(key);
+        self.unreadable.remove(key);
+        let uid = uid.map(Into::into).or(known);
+        if let Some(slot) = self.slots.get_mut(key) {
+            if let (Some(flight), Some(uid)) = (&mut slot.flight, uid) {
+                flight.dead.push(uid);
+            }
+            slot.maybe = None;
+            slot.tainted = false;
+        }
+        // Its destinations are nowhere now: what others wait for may have changed.
+        self.wake_barred(&home);
+        self.after_observing(key, Content::Nothing, now);
+    }
+
+    fn after_observing(&mut self, key: &ObjectKey, content: Content, now: Time) {
+        let exists = self.published.get(key).is_some();
+        let relevant = exists
+            || self.slots.contains_key(key)
+            || self.scheduler.slices().holder(self.scheduler.index(), key).is_some();
+        // Names may have been taken or given back.
+        self.unsettled = true;
+        if !relevant {
+            return;
+        }
+        let slot = self.slot(key);
+        slot.content = content;
+        let trigger = Trigger { kind: Kind::SinglePlacementSlice, key: key.clone(), since: now, count: 1 };
+        let busy = self.slot(key).flight.is_some();
+        if self.opened {
+            self.mark(key, if busy { None } else { Some(trigger) });
+        } else if self.slot(key).home == ObjectKey::default() {
+            let home = self.home_of(key);
+            self.slot(key).home = home;
+        }
+        if let Some(placement) = self.published.placement(key)
+            && self.held.contains(&placement)
+        {
+            self.unsettled = true;
+        }
+        self.wake_waiters(key);
+    }
+
+    /// Slices that are known.
+    pub fn slice_keys(&self) -> Vec<ObjectKey> {
+        self.published.iter().map(|(key, _)| key.clone()).collect()
+    }
+}

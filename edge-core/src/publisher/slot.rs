@@ -1,0 +1,99 @@
+//! What the publisher knows of one slice beside its published metadata.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use hashbrown::HashSet;
+
+use super::{Time, Trigger};
+use crate::object::{Destination, ObjectKey, ObjectMeta};
+use crate::slices::{Digest, PlaceHash, Span};
+
+/// Which destinations a slice holds on the server, as far as that matters for others.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Content {
+    /// The slice does not exist.
+    #[default]
+    Nothing,
+    /// What was wanted in a range when it was sent, and a few more.
+    Range {
+        span: Span,
+        /// The number of the last event that was known.
+        at: u64,
+        /// Kept for the time being although they belong elsewhere; sorted.
+        extra: Vec<Destination>,
+    },
+    /// Those that are published: the list is kept.
+    Rows(HashSet<PlaceHash>),
+    /// Not known: the list has to be read before anything is taken away.
+    Unread,
+}
+
+/// What is being done to a slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    Create,
+    Replace,
+    Delete,
+    Read,
+}
+
+/// The request in flight.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) doing: Doing,
+    /// What it makes of the slice.
+    pub(super) sent: Content,
+    pub(super) digest: Option<Digest>,
+    pub(super) metadata: ObjectMeta,
+    /// The version that it is conditional on.
+    pub(super) version: String,
+    /// UIDs that were seen to go meanwhile.
+    pub(super) dead: Vec<String>,
+}
+
+/// One slice, or the name of one.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// On whose behalf it is looked at: the EdgePlacement that should have it, else the one that has it.
+    pub(super) home: ObjectKey,
+    pub(super) content: Content,
+    pub(super) flight: Option<Flight>,
+    /// A replacement that nobody knows the outcome of: it may still take effect.
+    pub(super) maybe: Option<Content>,
+    /// The same of a deletion: until the slice has a new version, it does not count.
+    pub(super) tainted: bool,
+    /// It has to be read before anything else.
+    pub(super) must_read: bool,
+    /// Its destinations are asked for.
+    pub(super) want_rows: bool,
+    /// Not known to be as it should be.
+    pub(super) dirty: bool,
+    pub(super) queued: bool,
+    /// The content that the server refused, and what it said.
+    pub(super) parked: Option<(Digest, String)>,
+    /// Failures in a row.
+    pub(super) attempts: u32,
+    /// Nothing is sent before.
+    pub(super) not_before: Time,
+    /// The server keeps what it should not, or somebody undoes what we write: how often, since when, and the last time.
+    pub(super) repairs: u32,
+    pub(super) repaired: Time,
+    /// What made it dirty.
+    pub(super) trigger: Option<Trigger>,
+    /// Slices that wait for this one to have what they drop.
+    pub(super) waiters: Vec<ObjectKey>,
+    /// When a response was taken in.
+    pub(super) confirmed: Option<Time>,
+    /// An older event than what is known was ignored; if nothing newer comes by then, the slice is read.
+    pub(super) doubt: Option<Time>,
+}
+
+impl Slot {
+    /// Nothing has to be remembered about the name.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.content, Content::Nothing)
+            && self.flight.is_none()
+            && self.waiters.is_empty()
+            && !(self.dirty || self.queued || self.must_read)
+    }
+}

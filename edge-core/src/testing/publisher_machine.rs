@@ -1,0 +1,596 @@
+//! Runs a script on a [`Publisher`] and a model API server, with requests in flight, late and lost answers, and a watch
+//! that lags; and checks every write as it takes effect.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::act::key_of;
+use super::server::{Live, Server};
+use super::{Op, Oracle, Script, Wanted};
+use crate::event::{Event, batch};
+use crate::object::{Destination, Kind, ObjectKey, ObjectMeta, SinglePlacementSlice};
+use crate::publisher::{Action, Failure, Gate, Outcome, Publisher, Request, Seen, StatusFields, Time};
+use crate::scheduler::Options;
+use crate::slices::{Verb, Write};
+
+/// A destination without its UID, of an EdgePlacement.
+type Place = (ObjectKey, String, String, String);
+
+/// How often things go wrong, in percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Faults {
+    /// Requests whose answer is an error.
+    pub fail: u32,
+    /// Strangers' acts are carried out.
+    pub strangers: bool,
+    /// How many requests may be in flight.
+    pub concurrency: usize,
+}
+
+/// A request on its way.
+#[derive(Debug)]
+struct Flight {
+    request: Request,
+    /// What the server said, once it did.
+    answer: Option<Outcome>,
+    /// What was wanted at dispatch and ever since, and no stranger has touched.
+    wanted: BTreeSet<Place>,
+}
+
+/// A change of a slice that the watch has still to tell.
+#[derive(Debug)]
+struct Change {
+    key: ObjectKey,
+    live: Live,
+    /// What a stranger has, or may have, taken away by it.
+    taken: BTreeSet<Place>,
+}
+
+/// A publisher, the server that it writes to, and everything that is under way between them.
+#[derive(Debug)]
+pub struct PublisherMachine {
+    max: usize,
+    faults: Faults,
+    publisher: Publisher,
+    server: Server,
+    oracle: Oracle,
+    flights: Vec<Flight>,
+    /// Requests that the client gave up on, and that may take effect nevertheless.
+    ghosts: Vec<(Write, BTreeSet<Place>)>,
+    /// What the watch has still to tell.
+    watch: VecDeque<Change>,
+    now: Time,
+    random: u64,
+    /// Writes that took effect.
+    pub writes: usize,
+    trace: Vec<String>,
+}
+
+impl PublisherMachine {
+    /// Runs the whole script, then lets everything come to rest, and restarts.
+    pub fn run(max: usize, faults: Faults, seed: u64, script: &Script) -> Self {
+        let mut machine = Self {
+            max,
+            faults,
+            publisher: mk_publisher(max),
+            server: Server::default(),
+            oracle: Oracle::default(),
+            flights: Vec::new(),
+            ghosts: Vec::new(),
+            watch: VecDeque::new(),
+            now: Time::ZERO,
+            random: seed ^ 0x9E37_79B9_7F4A_7C15,
+            writes: 0,
+            trace: Vec::new(),
+        };
+        machine.change(&script.start.iter().map(super::Change::event).collect::<Vec<_>>());
+        machine.publisher.set_gate(Gate::Open, machine.now);
+        for op in &script.ops {
+            machine.op(op);
+            for _ in 0..machine.below(12) {
+                machine.step();
+            }
+        }
+        machine.rest();
+        machine.check_rest();
+        machine.restart();
+        machine
+    }
+
+    fn below(&mut self, n: u32) -> u32 {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from((self.random >> 33) % u64::from(n.max(1))).unwrap()
+    }
+
+    fn percent(&mut self, n: u32) -> bool {
+        self.below(100) < n
+    }
+
+    fn log(&mut self, line: String) {
+        self.trace.push(line.replace("---", "").chars().take(240).collect());
+        if self.trace.len() > 400 {
+            self.trace.remove(0);
+        }
+    }
+
+    #[track_caller]
+    fn ensure(&self, holds: bool, what: impl FnOnce() -> String) {
+        assert!(holds, "{}\n  {}", what(), self.trace.join("\n  "));
+    }
+
+    // === What happens ===
+
+    fn op(&mut self, op: &Op) {
+        match op {
+            Op::Apply(change) => self.change(&[change.event()]),
+            Op::Batch(changes) | Op::Interrupted { changes, .. } => {
+                let events: Vec<Event> = changes.iter().map(super::Change::event).collect();
+                self.change(&events);
+            }
+            Op::Strangers { acts, .. } if self.faults.strangers => {
+                for act in acts {
+                    let before = self.server.snapshot();
+                    act.act(&mut self.server);
+                    self.log(format!("stranger: {act:?}"));
+                    self.tell(&before, true);
+                }
+            }
+            Op::Abdicate { nth } => {
+                let placements = self.oracle.placements().map(|(key, _)| key.clone());
+                if let Some(key) = super::act::nth_of(placements, *nth) {
+                    self.change(&[Event::EdgePlacement(key, None)]);
+                }
+            }
+            Op::Strangers { .. } | Op::Usurp { .. } | Op::Restart { .. } => {}
+        }
+    }
+
+    fn change(&mut self, events: &[Event]) {
+        // A SyncTarget whose labels nobody ever knew is not in the oracle's scope.
+        let known = |event: &&Event| match event {
+            Event::SyncTarget(key, Some(record)) => {
+                record.labels.is_some() || self.oracle.sync_targets().any(|(have, ..)| have == key)
+            }
+            _ => true,
+        };
+        let events: Vec<Event> = batch(events).into_iter().filter(known).cloned().collect();
+        for event in &events {
+            self.log(brief(event));
+            self.oracle.apply(event);
+            if event.kind() == Kind::EdgePlacement {
+                self.server.mention(event.key());
+            }
+            self.publisher.apply(event, self.now);
+        }
+        let wanted = self.wanted();
+        for flight in &mut self.flights {
+            flight.wanted.retain(|place| wanted.contains(place));
+        }
+        for (_, have) in &mut self.ghosts {
+            have.retain(|place| wanted.contains(place));
+        }
+    }
+
+    /// What is wanted, by the events that were applied.
+    fn wanted(&self) -> BTreeSet<Place> {
+        let index = self.publisher.scheduler().index();
+        let placements: Vec<ObjectKey> = self.publisher.scheduler().placements().collect();
+        let rows = |key: &ObjectKey| -> Vec<Place> {
+            let rows = index.destinations(key).into_iter().flatten();
+            rows.map(|row| place(key, &row.into())).collect()
+        };
+        placements.iter().flat_map(rows).collect()
+    }
+
+    /// The watch will tell how the server changed. What a stranger took away is no concern of requests in flight.
+    fn tell(&mut self, before: &BTreeMap<ObjectKey, Live>, stranger: bool) {
+        let after = self.server.snapshot();
+        let mut touched: BTreeSet<ObjectKey> = before.keys().chain(after.keys()).cloned().collect();
+        touched.retain(|key| before.get(key) != after.get(key));
+        for key in &touched {
+            let seen = after.get(key).cloned().unwrap_or_else(|| {
+                let uid = before.get(key).map(|live| live.metadata().uid.clone());
+                Live::Gone(uid.unwrap_or_default())
+            });
+            let mut taken = BTreeSet::new();
+            if stranger {
+                taken = before.get(key).into_iter().flat_map(Live::places).collect();
+                for flight in &mut self.flights {
+                    flight.wanted.retain(|place| !taken.contains(place));
+                }
+                for (_, wanted) in &mut self.ghosts {
+                    wanted.retain(|place| !taken.contains(place));
+                }
+            }
+            self.watch.push_back(Change { key: key.clone(), live: seen, taken });
+        }
+    }
+
+    fn step(&mut self) {
+        match self.below(100) {
+            0..40 => self.dispatch(),
+            40..60 => self.take_effect(),
+            60..75 => self.answer(),
+            75..90 => self.see(),
+            90..97 => {
+                let passed = Time::from_millis(1 << self.below(12));
+                self.now += passed;
+            }
+            _ => self.haunt(),
+        }
+    }
+
+    fn dispatch(&mut self) {
+        if self.flights.len() >= self.faults.concurrency {
+            return;
+        }
+        let Some(request) = self.publisher.poll(self.now) else { return };
+        self.log(format!("request: {}", describe(&request)));
+        if let Action::Write(write) = &request.action {
+            let twice = self.flights.iter().any(|flight| subject(&flight.request) == Some(&write.key));
+            self.ensure(!twice, || format!("two requests for {}", write.key));
+        }
+        self.take_off(request);
+    }
+
+    fn take_off(&mut self, request: Request) {
+        let mut wanted = self.wanted();
+        // Nobody can know yet what strangers took away.
+        let taken: BTreeSet<&Place> = self.watch.iter().flat_map(|change| &change.taken).collect();
+        wanted.retain(|place| !taken.contains(place));
+        self.flights.push(Flight { request, answer: None, wanted });
+    }
+
+    /// A request reaches the server.
+    fn take_effect(&mut self) {
+        let waiting: Vec<usize> = (0..self.flights.len()).filter(|&at| self.flights[at].answer.is_none()).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let at = waiting[self.below(waiting.len() as u32) as usize];
+        let fault = self.percent(self.faults.fail);
+        let kind = self.below(8);
+        let action = self.flights[at].request.action.clone();
+        let wanted = self.flights[at].wanted.clone();
+        let unknown = || Outcome::Failed(Failure::Unknown("timeout".into()));
+        let answer = match (fault, kind) {
+            (true, 0) => Outcome::Failed(Failure::NotDone("refused".into())),
+            (true, 1) => Outcome::Failed(Failure::Busy(Some(Time::from_millis(50)))),
+            (true, 2) => Outcome::Failed(Failure::Forbidden("no".into())),
+            (true, 3) => Outcome::Failed(Failure::Rejected("quota".into())),
+            // Lost on the way, or taking effect later, or the answer is lost.
+            (true, 4) => unknown(),
+            (true, 5) => {
+                if let Action::Write(write) = &action {
+                    self.ghosts.push((write.clone(), wanted));
+                }
+                unknown()
+            }
+            (true, _) => {
+                let _ = self.execute(&action, &wanted);
+                unknown()
+            }
+            (false, _) => self.execute(&action, &wanted),
+        };
+        self.log(format!("answer to {}: {}", describe(&self.flights[at].request), short(&answer)));
+        self.flights[at].answer = Some(answer);
+    }
+
+    fn execute(&mut self, action: &Action, wanted: &BTreeSet<Place>) -> Outcome {
+        match action {
+            Action::Write(write) => self.write(write, wanted),
+            Action::ReadSlice(key) => self.server.read(key),
+            Action::ReadPlacement(key) => {
+                let found = self.oracle.placements().find(|(have, _)| *have == key);
+                found.map_or(Outcome::Failed(Failure::NotFound), |(_, record)| Outcome::Placement {
+                    uid: record.uid.clone(),
+                })
+            }
+            Action::Status(_) => Outcome::StatusWritten,
+        }
+    }
+
+    /// A write takes effect: nothing that was wanted all the time may vanish, and what is not ours is not touched.
+    fn write(&mut self, write: &Write, wanted: &BTreeSet<Place>) -> Outcome {
+        let before = self.server.snapshot();
+        let outcome = self.server.execute(write, self.max);
+        let after = self.server.snapshot();
+        if before == after {
+            return outcome;
+        }
+        self.writes += 1;
+        let places =
+            |state: &BTreeMap<ObjectKey, Live>| -> BTreeSet<Place> { state.values().flat_map(Live::places).collect() };
+        let (had, has) = (places(&before), places(&after));
+        let lost: Vec<&Place> = had.difference(&has).filter(|place| wanted.contains(*place)).collect();
+        self.ensure(lost.is_empty(), || format!("{:?} {} loses {lost:?}", write.verb, write.key));
+        self.tell(&before, false);
+        outcome
+    }
+
+    /// The answer reaches the publisher.
+    fn answer(&mut self) {
+        let answered: Vec<usize> = (0..self.flights.len()).filter(|&at| self.flights[at].answer.is_some()).collect();
+        if answered.is_empty() {
+            return;
+        }
+        let at = answered[self.below(answered.len() as u32) as usize];
+        let flight = self.flights.swap_remove(at);
+        self.log(format!("outcome: {}", describe(&flight.request)));
+        self.publisher.complete(flight.request.id, flight.answer.unwrap(), self.now);
+    }
+
+    /// The watch tells the next change.
+    fn see(&mut self) {
+        let Some(Change { key, live, .. }) = self.watch.pop_front() else { return };
+        self.log(format!("watch: {key} {}", live.describe()));
+        let seen = match live {
+            Live::Slice(slice) => Seen::Object(slice),
+            Live::Garbled(metadata) => Seen::Unreadable(metadata),
+            Live::Gone(uid) => Seen::Gone(Some(uid)),
+        };
+        self.publisher.observe_slice(&key, seen, self.now);
+    }
+
+    /// A request that nobody waits for any more takes effect.
+    fn haunt(&mut self) {
+        if self.ghosts.is_empty() {
+            return;
+        }
+        let at = self.below(self.ghosts.len() as u32) as usize;
+        let (write, wanted) = self.ghosts.swap_remove(at);
+        self.log(format!("late: {:?} {}", write.verb, write.key));
+        let _ = self.write(&write, &wanted);
+    }
+
+    // === At rest ===
+
+    /// Nothing goes wrong any more.
+    fn rest(&mut self) {
+        self.faults.fail = 0;
+        self.log("rest".into());
+        for _ in 0..3_000 {
+            while !self.ghosts.is_empty() {
+                self.haunt();
+            }
+            self.dispatch();
+            self.take_effect();
+            self.answer();
+            self.see();
+            if self.flights.is_empty() && self.watch.is_empty() {
+                if self.publisher.is_idle() {
+                    return;
+                }
+                match self.publisher.next_wakeup() {
+                    Some(next) => self.now = self.now.max(next),
+                    None => {
+                        let again = self.publisher.poll(self.now);
+                        let goes_on = again.is_some() || self.publisher.next_wakeup().is_some();
+                        self.ensure(goes_on || self.publisher.is_idle(), || {
+                            format!(
+                                "nothing goes on: {:?} {:?}",
+                                self.publisher.internal_dirty(),
+                                self.publisher.obstacles()
+                            )
+                        });
+                        if let Some(request) = again {
+                            self.take_off(request);
+                        }
+                    }
+                }
+            }
+        }
+        self.ensure(false, || "it never comes to rest".into());
+    }
+
+    fn check_rest(&mut self) {
+        let index = self.publisher.scheduler().index();
+        // What cannot be resolved depends on what was published when: the index knows, and the oracle cannot.
+        let resolved = self.oracle.locations().all(|(_, record, labels)| record.holds.is_ok() && labels.is_some())
+            && self.oracle.sync_targets().all(|(_, record, _)| record.invalid.is_none());
+        let by_rules = self.oracle.wanted(&|_| Vec::new());
+        for (key, record) in self.oracle.placements() {
+            let slices = self.server.slices_of(key);
+            let own: Vec<&&SinglePlacementSlice> = slices.iter().filter(|slice| !is_going(slice)).collect();
+            let first = own.iter().any(|slice| slice.metadata.name == key.name);
+            if record.deleting {
+                continue;
+            }
+            self.ensure(!own.is_empty(), || format!("{key} has a slice"));
+            let free = !self.publisher.published().is_foreign(key);
+            self.ensure(
+                first || !free || record.selectors.is_err() || self.publisher.scheduler().has_slice_conflict(key),
+                || format!("{key} has its first slice"),
+            );
+            let Some(rows) = index.destinations(key) else { continue };
+            let mut rows: Vec<Destination> = rows.map(Destination::from).collect();
+            rows.sort_unstable();
+            let mut have: Vec<Destination> = own.iter().flat_map(|slice| slice.destinations.iter().cloned()).collect();
+            have.sort_unstable();
+            self.ensure(have == rows, || format!("{key}: {have:#?} is not {rows:#?}"));
+            for slice in own {
+                self.ensure(slice.destinations.len() <= self.max, || format!("{} is too full", slice.metadata.name));
+                self.ensure(slice.destinations.is_sorted(), || format!("{} is ordered", slice.metadata.name));
+            }
+            if resolved {
+                let expected = Wanted::Rows(rows.iter().cloned().collect());
+                self.ensure(by_rules[key] == expected, || format!("{key} differs from the oracle"));
+            }
+        }
+        // Slices of nobody are gone.
+        for (key, live) in self.server.snapshot() {
+            let Live::Slice(slice) = live else { continue };
+            let Some(owner) = crate::slices::Published::placement_name(&slice) else { continue };
+            let owner = ObjectKey::new(key.cluster.as_str(), owner);
+            let exists = self.oracle.placements().any(|(have, _)| *have == owner);
+            self.ensure(exists || is_going(&slice), || format!("{key} is an orphan"));
+        }
+    }
+
+    /// A scheduler that starts anew writes nothing.
+    fn restart(&mut self) {
+        self.log("restart".into());
+        let before = self.publisher.scheduler();
+        let memory: BTreeMap<ObjectKey, Option<BTreeSet<Destination>>> = before
+            .placements()
+            .map(|key| {
+                let rows = before.index().destinations(&key).map(|rows| rows.map(Destination::from).collect());
+                (key, rows)
+            })
+            .collect();
+        // Labels that cannot be read are forgotten; what follows from that is the oracle's business elsewhere.
+        let unreadable = self.oracle.sync_targets().any(|(_, record, _)| record.labels.is_none())
+            || self.oracle.locations().any(|(_, record, _)| record.labels.is_none());
+        self.publisher = mk_publisher(self.max);
+        for (key, live) in self.server.snapshot() {
+            let seen = match live {
+                Live::Slice(slice) => Seen::Object(slice),
+                Live::Garbled(metadata) => Seen::Unreadable(metadata),
+                Live::Gone(_) => continue,
+            };
+            self.publisher.observe_slice(&key, seen, self.now);
+        }
+        for event in self.oracle.events() {
+            self.publisher.apply(&event, self.now);
+        }
+        self.publisher.set_gate(Gate::Open, self.now);
+        let writes = self.writes;
+        self.rest();
+        self.check_rest();
+        if !unreadable {
+            let index = self.publisher.scheduler().index();
+            for (key, rows) in memory {
+                let now: Option<BTreeSet<Destination>> =
+                    index.destinations(&key).map(|rows| rows.map(Destination::from).collect());
+                self.ensure(now == rows, || format!("{key} changed by a restart: {rows:#?} became {now:#?}"));
+            }
+            self.ensure(self.writes == writes, || "a restart writes".into());
+        }
+    }
+}
+
+fn mk_publisher(max: usize) -> Publisher {
+    let mut publisher = Publisher::new(Options::default().with_max_destinations_per_slice(max).unwrap());
+    publisher.set_status_fields(StatusFields::All);
+    publisher
+}
+
+/// An event on one line.
+fn brief(event: &Event) -> String {
+    let matches =
+        |selectors: &[crate::selector::Selector]| selectors.iter().map(|s| format!("[{s}]")).collect::<String>();
+    match event {
+        Event::SyncTarget(key, None) | Event::Location(key, None) | Event::EdgePlacement(key, None) => {
+            format!("event: {} {key} gone", event.kind())
+        }
+        Event::SyncTarget(key, Some(record)) => format!("event: SyncTarget {key} {} {:?}", record.uid, record.labels),
+        Event::Location(key, Some(record)) => {
+            format!("event: Location {key} {:?} holds {:?}", record.labels, record.holds)
+        }
+        Event::EdgePlacement(key, Some(record)) => {
+            let selectors = record.selectors.as_ref().map(|selectors| matches(selectors));
+            format!("event: EdgePlacement {key} {} deleting={} {selectors:?}", record.uid, record.deleting)
+        }
+    }
+}
+
+fn is_going(slice: &SinglePlacementSlice) -> bool {
+    slice.metadata.deletion_timestamp.is_some()
+}
+
+fn subject(request: &Request) -> Option<&ObjectKey> {
+    match &request.action {
+        Action::Write(write) => Some(&write.key),
+        Action::ReadSlice(key) => Some(key),
+        Action::ReadPlacement(_) | Action::Status(_) => None,
+    }
+}
+
+fn describe(request: &Request) -> String {
+    match &request.action {
+        Action::Write(write) => {
+            let rows = write.object.iter().flat_map(|object| &object.destinations);
+            let rows: Vec<String> =
+                rows.map(|row| format!("{}/{}/{}", row.cluster, row.location_name, row.sync_target_name)).collect();
+            format!("{:?} {} @{:?} {rows:?}", write.verb, write.key, write.resource_version)
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn short(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Slice(slice) => format!("ok @{}", slice.metadata.resource_version),
+        other => format!("{other:?}"),
+    }
+}
+
+pub(super) fn place(placement: &ObjectKey, row: &Destination) -> Place {
+    (placement.clone(), row.cluster.clone(), row.location_name.clone(), row.sync_target_name.clone())
+}
+
+impl Live {
+    fn places(&self) -> Vec<Place> {
+        let Self::Slice(slice) = self else { return Vec::new() };
+        let key = key_of(slice);
+        let Some(owner) = crate::slices::Published::placement_name(slice) else { return Vec::new() };
+        let owner = ObjectKey::new(key.cluster, owner);
+        slice.destinations.iter().map(|row| place(&owner, row)).collect()
+    }
+
+    fn metadata(&self) -> ObjectMeta {
+        match self {
+            Self::Slice(slice) => slice.metadata.clone(),
+            Self::Garbled(metadata) => metadata.clone(),
+            Self::Gone(uid) => ObjectMeta { uid: uid.clone(), ..ObjectMeta::default() },
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Slice(slice) => format!("@{} {} rows", slice.metadata.resource_version, slice.destinations.len()),
+            Self::Garbled(metadata) => format!("garbled @{}", metadata.resource_version),
+            Self::Gone(uid) => format!("gone {uid}"),
+        }
+    }
+}
+
+impl Server {
+    /// Carries out a write as an API server does.
+    fn execute(&mut self, write: &Write, max: usize) -> Outcome {
+        let key = &write.key;
+        let current = self.snapshot().remove(key);
+        let metadata = current.as_ref().map(Live::metadata);
+        if let (Verb::Replace | Verb::Delete, Some(metadata)) = (write.verb, &metadata) {
+            assert!(write.uid.is_some() && write.resource_version.is_some(), "{key} without preconditions");
+            if write.uid.as_ref() != Some(&metadata.uid)
+                || write.resource_version.as_ref() != Some(&metadata.resource_version)
+            {
+                return Outcome::Failed(Failure::Conflict);
+            }
+            let ours = matches!(&current, Some(Live::Slice(slice)) if crate::slices::Published::placement_name(slice).is_some());
+            assert!(ours, "{key} is not ours");
+        }
+        match (write.verb, metadata) {
+            (Verb::Create, Some(_)) => Outcome::Failed(Failure::AlreadyExists),
+            (Verb::Replace | Verb::Delete, None) => Outcome::Failed(Failure::NotFound),
+            (Verb::Delete, Some(_)) => {
+                self.delete(key);
+                Outcome::Deleted
+            }
+            (Verb::Create | Verb::Replace, before) => {
+                let mut object = write.object.clone().unwrap();
+                assert!(object.destinations.len() <= max || before.is_some(), "{key} is written with too many");
+                assert_eq!(key_of(&object), *key);
+                if let Some(before) = before {
+                    object.metadata.uid = before.uid;
+                    object.metadata.generation = before.generation;
+                }
+                self.put(object);
+                self.read(key)
+            }
+        }
+    }
+}
