@@ -3,19 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cluster::{API_BINDING, Cluster, EDGE_PLACEMENT, LOCATION, SLICE, SYNC_TARGET, WORKSPACE, name};
+use crate::cluster::{API_BINDING, Cluster, EDGE_PLACEMENT, LOCATION, SLICE, SYNC_TARGET, name};
 use crate::fixtures::{self, Schema};
 use crate::oracle::World;
 use crate::scheduler::Scheduler;
 use crate::servers::{self, Kcp, Kubernetes, tail};
+use crate::turn::{Sharing, Turn};
+use crate::workspace;
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,22 +25,9 @@ pub(crate) enum Flavor {
     Kubernetes,
 }
 
-/// What other tests may see of a test.
-pub(crate) enum Sharing {
-    /// Its Locations have a label of its own, and its EdgePlacements select by that: others may run on the server.
-    Labelled,
-    /// It selects all Locations that there are.
-    Alone,
-}
-
 enum Server {
     Kcp(&'static Kcp),
     Kubernetes(&'static Kubernetes),
-}
-
-enum Turn {
-    Shared { _guard: RwLockReadGuard<'static, ()> },
-    Alone { _guard: RwLockWriteGuard<'static, ()> },
 }
 
 pub(crate) struct Env {
@@ -92,7 +79,7 @@ impl Env {
         let kubeconfig = folder.path().join("kubeconfig");
         let (provider, log) = match &server {
             Server::Kcp(kcp) => {
-                let workspace = workspace(kcp, provider_path);
+                let workspace = workspace::workspace(kcp, provider_path);
                 kcp.write_kubeconfig(&kubeconfig, provider_path);
                 (workspace, kcp.log_file())
             }
@@ -133,7 +120,7 @@ impl Env {
     pub(crate) fn workspace(&self, path: &str) -> Cluster {
         let Server::Kcp(kcp) = &self.server else { return self.provider.clone() };
         let path = if path.contains(':') { path.to_owned() } else { format!("root:{}-{path}", self.tag) };
-        let cluster = workspace(kcp, &path);
+        let cluster = workspace::workspace(kcp, &path);
         self.clusters.borrow_mut().push(cluster.clone());
         cluster
     }
@@ -141,17 +128,18 @@ impl Env {
     /// The admin's home workspace, `~`, with the export's APIs.
     pub(crate) fn home(&self) -> Cluster {
         let Server::Kcp(kcp) = &self.server else { return self.provider.clone() };
-        let path = "/clusters/root/apis/tenancy.kcp.io/v1alpha1/workspaces/~";
-        // The first request makes it.
-        let name: String = self.wait("the home workspace", || {
-            let home = kcp.admin.send(Method::GET, path, None).map_err(|error| error.to_string())?;
-            let ready = home["status"]["phase"] == "Ready";
-            home["spec"]["cluster"].as_str().filter(|_| ready).map(Into::into).ok_or_else(|| home.to_string())
-        });
-        let cluster = Cluster::kcp(&kcp.admin, &name);
+        let cluster = workspace::home(kcp);
         self.clusters.borrow_mut().push(cluster.clone());
         self.bind(&cluster);
         cluster
+    }
+
+    /// Deletes a workspace of this test that was made by its name under `root`; it is left out from then on.
+    pub(crate) fn delete_workspace(&self, path: &str, cluster: &Cluster) {
+        if let Server::Kcp(kcp) = &self.server {
+            workspace::delete(kcp, &format!("root:{}-{path}", self.tag));
+            self.clusters.borrow_mut().retain(|other| other.name != cluster.name);
+        }
     }
 
     /// A cluster that has the export's APIs.
@@ -310,46 +298,6 @@ impl Drop for Env {
             }
         }
     }
-}
-
-impl Turn {
-    fn take(flavor: Flavor, sharing: &Sharing) -> Self {
-        static TURNS: [RwLock<()>; 3] = [const { RwLock::new(()) }; 3];
-        let turn = match flavor {
-            Flavor::Kcp011 => &TURNS[0],
-            Flavor::Kcp022 => &TURNS[1],
-            Flavor::Kubernetes => &TURNS[2],
-        };
-        // On Kubernetes all schedulers would write the same slices.
-        if matches!(sharing, Sharing::Alone) || flavor == Flavor::Kubernetes {
-            Self::Alone { _guard: turn.write().unwrap_or_else(PoisonError::into_inner) }
-        } else {
-            Self::Shared { _guard: turn.read().unwrap_or_else(PoisonError::into_inner) }
-        }
-    }
-}
-
-/// A workspace by its path, made with its parents if it is not there.
-fn workspace(kcp: &Kcp, path: &str) -> Cluster {
-    let mut cluster = Cluster::kcp(&kcp.admin, "root");
-    for child in path.split(':').skip(1) {
-        let begin = Instant::now();
-        if cluster.get(WORKSPACE, child).is_none() {
-            cluster.create(WORKSPACE, json!({"metadata": {"name": child}, "spec": {}}));
-        }
-        loop {
-            let workspace = cluster.get(WORKSPACE, child).unwrap_or_default();
-            if let (Some("Ready"), Some(name)) =
-                (workspace["status"]["phase"].as_str(), workspace["spec"]["cluster"].as_str())
-            {
-                cluster = Cluster::kcp(&kcp.admin, name);
-                break;
-            }
-            assert!(begin.elapsed() < LIMIT, "workspace {path} is not ready: {}", workspace["status"]);
-            thread::sleep(Duration::from_millis(30));
-        }
-    }
-    cluster
 }
 
 /// For [`Env::wait`]: that an object is gone.

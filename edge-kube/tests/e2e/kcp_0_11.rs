@@ -97,3 +97,8 @@ fn shard_that_is_away() {
 fn schema_of_the_original() {
     scenarios::original_schema(Kcp011);
 }
+
+#[test]
+fn workspace_is_deleted() {
+    scenarios::workspace_is_deleted(Kcp011);
+}

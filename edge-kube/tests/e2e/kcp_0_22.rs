@@ -82,3 +82,8 @@ fn export_appears_late() {
 fn shard_that_is_away() {
     scenarios::shard_that_is_away(Kcp022);
 }
+
+#[test]
+fn workspace_is_deleted() {
+    scenarios::workspace_is_deleted(Kcp022);
+}

@@ -20,6 +20,8 @@ mod scenarios;
 mod scheduler;
 mod selector;
 mod servers;
+mod turn;
+mod workspace;
 
 mod kcp_0_11;
 mod kcp_0_22;

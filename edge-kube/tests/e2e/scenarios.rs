@@ -14,7 +14,7 @@ mod storm;
 mod walkthrough;
 
 pub(crate) use endpoints::{crds_appear_late, export_appears_late, shard_that_is_away};
-pub(crate) use failures::{api_server_freezes_and_restarts, rights_are_revoked};
+pub(crate) use failures::{api_server_freezes_and_restarts, rights_are_revoked, workspace_is_deleted};
 pub(crate) use invalid::{invalid_edge_placement, invalid_location};
 pub(crate) use names::equal_names;
 pub(crate) use original::{original_schema, original_slices};

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cluster::{API_EXPORT, CRD, Cluster, EDGE_PLACEMENT, ENDPOINT_SLICE, SHARD, SLICE, SYNC_TARGET};
-use crate::env::{Env, Flavor, Sharing, gone};
+use crate::env::{Env, Flavor, gone};
 use crate::fixtures::Schema;
 use crate::scenarios::small::Small;
 use crate::scheduler::Scheduler;
 use crate::servers::free_ports;
+use crate::turn::Sharing;
 
 /// Waits until `/readyz?verbose` says that it is not ready and names what it waits for.
 fn wait_unready(env: &Env, scheduler: &Scheduler, what: &str) {
@@ -73,7 +74,6 @@ pub(crate) fn shard_that_is_away(flavor: Flavor) {
         let endpoints = endpoints(&env.provider);
         if endpoints.contains(&url) { Ok(()) } else { Err(endpoints) }
     });
-    eprintln!("{}", endpoints(&env.provider));
     wait_unready(&env, &scheduler, &port.to_string());
 
     small.add(&env, "prod-3");

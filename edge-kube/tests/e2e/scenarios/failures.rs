@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::cluster::{CLUSTER_ROLE, SLICE, version};
+use crate::cluster::{CLUSTER_ROLE, EDGE_PLACEMENT, SLICE, version};
 use crate::env::{Env, Flavor};
 use crate::fixtures::SCHEDULER_ROLE;
+use crate::objects::edge_placement;
 use crate::scenarios::small::Small;
 
 /// Writes that are refused for a while are made up for: no stale destination stays.
@@ -61,6 +62,28 @@ pub(crate) fn api_server_freezes_and_restarts(flavor: Flavor) {
     small.place("afterwards", &env.selectors("env", "dev"));
     env.settle();
     assert_eq!(small.targets("afterwards"), ["dev-1", "prod-1", "prod-2"]);
+    assert_eq!(scheduler.exit_code(), None, "it did not survive");
+    assert_eq!(scheduler.terminate(), 0);
+}
+
+/// A workspace that is deleted stops its own writes only.
+pub(crate) fn workspace_is_deleted(flavor: Flavor) {
+    let env = Env::new(flavor, "workspace-deleted");
+    let small = Small::create(&env);
+    let other = env.bound("other");
+    other.create(EDGE_PLACEMENT, edge_placement("other", &env.selectors("env", "prod")));
+    let scheduler = env.ready_scheduler(&[]);
+    env.settle();
+    env.delete_workspace("other", &other);
+    for value in ["dev", "prod"] {
+        small.relabel("prod-1", value);
+        env.settle();
+    }
+    // Long enough for kcp to be done with it.
+    thread::sleep(Duration::from_secs(3));
+    small.relabel("prod-1", "dev");
+    env.settle();
+    scheduler.wait_ready();
     assert_eq!(scheduler.exit_code(), None, "it did not survive");
     assert_eq!(scheduler.terminate(), 0);
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cluster::{EDGE_PLACEMENT, SLICE, SYNC_TARGET, uid};
-use crate::env::{Env, Flavor, Sharing};
+use crate::env::{Env, Flavor};
 use crate::fixtures::Schema;
 use crate::objects::original_slice;
 use crate::recorder::Recorder;
 use crate::scenarios::small::Small;
+use crate::turn::Sharing;
 
 /// Slices with an owner, without label and order, one for each EdgePlacement, are taken over: each is rewritten once, and
 /// never deleted.

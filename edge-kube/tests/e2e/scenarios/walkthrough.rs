@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use crate::cluster::{Cluster, EDGE_PLACEMENT, LOCATION, SLICE, SYNC_TARGET, uid};
-use crate::env::{Env, Flavor, Sharing};
+use crate::env::{Env, Flavor};
 use crate::fixtures::Schema;
 use crate::objects::{edge_placement, location, sync_target};
 use crate::oracle::rows;
+use crate::turn::Sharing;
 
 /// Two SyncTargets and two Locations, `dev` and `prod`; the scheduler runs before they are there.
 pub(crate) fn dev_and_prod(flavor: Flavor, provider: &str) {
