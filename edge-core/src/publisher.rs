@@ -110,6 +110,8 @@ pub struct Counts {
     pub desired: usize,
     /// Slices of ours that exist.
     pub published: usize,
+    /// Destinations of all EdgePlacements.
+    pub destinations: usize,
     /// Slices that are, or may be, not as they should be.
     pub dirty: usize,
     /// Requests in flight.
@@ -350,6 +352,7 @@ impl Publisher {
             desired: self.scheduler.slices().total() + self.held.len(),
             published: self.published.iter().count()
                 - self.published.foreign().count().min(self.published.iter().count()),
+            destinations: self.scheduler.slices().destination_count(),
             dirty,
             in_flight: self.requests.len(),
             waiting: dirty.saturating_sub(queued + in_flight),

@@ -232,6 +232,11 @@ impl Slices {
         self.slices.len()
     }
 
+    /// How many destinations there are, as of the last settling. `O(slices)`.
+    pub(crate) fn destination_count(&self) -> usize {
+        self.layouts.values().flatten().map(|&slice| self.slices[slice].count).sum()
+    }
+
     /// How many destinations a slice may hold.
     pub(crate) fn max(&self) -> usize {
         self.max

@@ -21,6 +21,7 @@ mod decode;
 mod document;
 mod error;
 mod json;
+mod lenient;
 mod node;
 mod object;
 mod scalar;
@@ -36,10 +37,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use edge_core::event::Event;
-use edge_core::object::{Kind, ObjectKey, SinglePlacementSlice};
+use edge_core::object::{EdgePlacement, Kind, ObjectKey, SinglePlacementSlice};
 
 pub use error::{InputError, InvalidObject, Place, Problem};
+pub(crate) use lenient::decode_json;
 pub(crate) use scalar::is_plain_string;
+pub(crate) use source::{is_hidden, is_manifest, read as read_bytes};
 
 use document::{Batch, Documents, Origin};
 use node::Malformed;
@@ -112,6 +115,24 @@ pub fn parse(name: &str, bytes: Vec<u8>, options: &Options) -> Result<Loaded, In
         Ok(text) => finish(read(0, &names[0], &text, &options.default_cluster), &names, Vec::new()),
         Err(malformed) => finish(Batch::default(), &names, vec![malformed.of(&names[0])]),
     }
+}
+
+/// The EdgePlacement that a text consists of, as far as it can be decoded.
+pub(crate) fn placement(bytes: Vec<u8>) -> Option<EdgePlacement> {
+    struct First(Option<EdgePlacement>);
+    impl<'a> node::Sink<'a> for First {
+        fn begin_items(&mut self, _root: &[node::Entry<'a>]) {}
+        fn item(&mut self, _node: node::Node<'a>) -> bool {
+            false
+        }
+        fn document(&mut self, root: node::Node<'a>) {
+            self.0.get_or_insert_with(|| decode::decode(&root).0);
+        }
+    }
+    let text = source::text(bytes).ok()?;
+    let mut first = First(None);
+    yaml::parse(&text, &mut first).ok()?;
+    first.0
 }
 
 fn finish(mut all: Batch, names: &[Arc<str>], mut problems: Vec<Problem>) -> Result<Loaded, InputError> {

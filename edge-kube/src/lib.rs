@@ -8,3 +8,4 @@
 pub mod commands;
 pub mod input;
 mod scheduler;
+mod yaml;

@@ -10,32 +10,55 @@
 
 pub(crate) mod admin;
 pub(crate) mod backend;
+mod backoff;
 pub(crate) mod client;
+mod decode;
 mod detect;
 mod duration;
+mod engine;
+mod events;
 pub(crate) mod flags;
+mod folder;
 pub(crate) mod health;
+mod inventory;
+mod kcp;
+mod kubernetes;
 pub(crate) mod lease;
 pub(crate) mod log;
 pub(crate) mod metrics;
+mod report;
+mod reporter;
+mod rest;
 mod shutdown;
+mod source;
+#[cfg(test)]
+mod testing;
+mod watch;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge_core::publisher::StatusFields;
+use edge_core::scheduler::Options;
 use tokio::runtime::Builder;
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 
 use admin::{Admin, BindError};
+use backend::{Backend, Input};
 use client::{ClientError, Connections, Environment};
 use flags::{Mode, SchedulerArgs};
+use folder::OpenError;
 use health::Health;
 use lease::{Keeper, Leadership, Place};
 use metrics::Metrics;
+use reporter::Reporter;
 
 /// An engine without a heartbeat for so long counts as hung.
 const STALE_AFTER: Duration = Duration::from_secs(60);
+
+/// So long the first lists wait for the outcome of the election.
+const FIRST_ELECTION: Duration = Duration::from_millis(500);
 
 /// Why the scheduler cannot go on. Whatever may mend itself is waited for instead.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +72,9 @@ pub(crate) enum Fatal {
     /// The flags of leader election.
     #[error("{0}")]
     Flags(String),
+    /// The folders.
+    #[error(transparent)]
+    Folder(#[from] OpenError),
     /// Threads or signals.
     #[error("the operating system does not let the scheduler start: {0}")]
     System(#[from] io::Error),
@@ -61,7 +87,7 @@ pub(crate) struct Handles {
     pub(crate) health: Arc<Health>,
     pub(crate) leadership: Leadership,
     /// True from the first SIGTERM or SIGINT on.
-    pub(crate) shutdown: watch::Receiver<bool>,
+    pub(crate) shutdown: tokio::sync::watch::Receiver<bool>,
 }
 
 /// Where objects live, when all is known.
@@ -102,20 +128,91 @@ async fn serve(args: &SchedulerArgs) -> Result<(), Fatal> {
         _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
     };
     let (leadership, keeper) = elect(args, &target, &health, &metrics)?;
-    work(&target, Handles { metrics, health: Arc::clone(&health), leadership, shutdown }).await?;
+    let handles = Handles { metrics, health: Arc::clone(&health), leadership, shutdown };
+    let worked = work(args, target, handles).await;
     health.set("shutdown", Err("the scheduler is shutting down".into()));
     if let Some(keeper) = keeper {
         keeper.release().await;
     }
     tracing::info!("stopped");
-    Ok(())
+    worked
 }
 
 /// Reads, decides and writes until shutdown, when all writes have come to an end.
-async fn work(_target: &Target<'_>, mut handles: Handles) -> Result<(), Fatal> {
-    // A sender that is gone is a shutdown too.
-    let _ = handles.shutdown.wait_for(|stop| *stop).await;
+async fn work(args: &SchedulerArgs, target: Target<'_>, handles: Handles) -> Result<(), Fatal> {
+    if !first_election(&handles).await {
+        return Ok(());
+    }
+    let (input, inputs) = mpsc::channel(engine::INPUT_CAPACITY);
+    match target {
+        Target::Kcp(connections) => {
+            let flags = &args.kcp;
+            let exports = kcp::Exports {
+                provider: client::requesting(&connections.espw.config),
+                root: client::requesting(&connections.root.config),
+                edge: flags.edge_export.as_ref().map(export),
+                scheduling: flags.scheduling_export.as_ref().map(export),
+                workload: flags.workload_export.as_ref().map(export),
+            };
+            run_engine(args, Arc::new(kcp::Kcp::start(exports, input)), inputs, handles).await;
+        }
+        Target::Kubernetes(connections) => {
+            let config = client::requesting(&connections.espw.config);
+            let backend = kubernetes::Kubernetes::start(config, args.cluster_name().to_owned(), input);
+            let backend = backend.await.map_err(|error| ClientError::Client {
+                url: connections.espw.config.cluster_url.to_string(),
+                reason: client::causes(&error),
+            })?;
+            run_engine(args, Arc::new(backend), inputs, handles).await;
+        }
+        Target::Folder(dir, out) => {
+            let folder = Arc::new(folder::Folder::open(dir, out, args.cluster_name())?);
+            let watched = Arc::clone(&folder);
+            let watch = tokio::spawn(async move { watched.watch(input).await });
+            run_engine(args, folder, inputs, handles).await;
+            watch.abort();
+        }
+    }
     Ok(())
+}
+
+/// The first lists are worth more when it is known who leads: whoever comes to lead later lists again. False at shutdown.
+async fn first_election(handles: &Handles) -> bool {
+    let (mut leading, mut shutdown) = (handles.leadership.leading(), handles.shutdown.clone());
+    tokio::select! {
+        _ = leading.wait_for(|leading| *leading) => true,
+        () = tokio::time::sleep(FIRST_ELECTION) => true,
+        _ = shutdown.wait_for(|stop| *stop) => false,
+    }
+}
+
+async fn run_engine<B: Backend>(
+    args: &SchedulerArgs,
+    backend: Arc<B>,
+    inputs: mpsc::Receiver<Input>,
+    Handles { metrics, health, leadership, shutdown }: Handles,
+) {
+    let scheduler = Options::default().with_max_destinations_per_slice(args.writes.max_destinations_per_slice);
+    let settings = engine::Settings {
+        // The parser has checked the range already.
+        scheduler: scheduler.unwrap_or_default(),
+        write_concurrency: usize::from(args.writes.write_concurrency),
+        keep_destinations: matches!(args.mode(), Mode::Folder { .. }),
+        status_fields: StatusFields::Off,
+    };
+    let may_write = leadership.clone();
+    let leadership = engine::Leadership {
+        leading: leadership.leading(),
+        may_write: Box::new(move |now| may_write.may_write(now)),
+    };
+    let report = Arc::new(Reporter { metrics, health });
+    let summary = engine::run(backend, inputs, settings, leadership, report, shutdown).await;
+    let engine::Summary { abandoned, counts } = summary;
+    tracing::info!(abandoned, pending = counts.dirty, slices = counts.published, "stopped controller");
+}
+
+fn export(flag: &flags::ExportName) -> kcp::ExportRef {
+    kcp::ExportRef { workspace: flag.workspace.clone(), name: flag.name.clone() }
 }
 
 fn log_settings(args: &SchedulerArgs) {

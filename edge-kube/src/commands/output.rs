@@ -1,7 +1,5 @@
 //! SinglePlacementSlices as YAML, JSON and table.
 
-mod yaml;
-
 use std::cell::Cell;
 use std::io::{self, Write};
 
@@ -9,6 +7,8 @@ use clap::ValueEnum;
 use edge_core::object::{Destination, SinglePlacementSlice};
 use edge_core::slices::Published;
 use serde::{Serialize, Serializer};
+
+use crate::yaml;
 
 /// How to print SinglePlacementSlices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

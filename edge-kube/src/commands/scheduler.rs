@@ -56,6 +56,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
     match scheduler::run(&args.scheduler) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(scheduler::Fatal::Folder(error)) if error.is_usage() => super::wrong_usage("scheduler", &error.to_string()),
         Err(fatal) => {
             // Nothing is left to be done where even this cannot be written.
             let _ = writeln!(io::stderr(), "error: {fatal}");

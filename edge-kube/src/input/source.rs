@@ -1,6 +1,7 @@
 //! Finds the files and reads them.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -33,18 +34,33 @@ impl Source {
     /// The content: valid UTF-8 without NUL.
     pub(super) fn read(&self) -> Result<String, Problem> {
         let name = self.name();
-        let mut bytes = Vec::new();
-        let read = match self {
-            Self::File(path) => File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)),
-            Self::Stdin => io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes),
+        let bytes = match self {
+            Self::File(path) => File::open(path).and_then(read),
+            Self::Stdin => read(io::stdin().lock()),
         };
-        read.and_then(|length| match u64::try_from(length) {
-            Ok(0..=MAX_BYTES) => Ok(()),
-            _ => Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 1 GiB")),
-        })
-        .map_err(|source| Problem::Unreadable { path: Arc::clone(&name), source })?;
+        let bytes = bytes.map_err(|source| Problem::Unreadable { path: Arc::clone(&name), source })?;
         text(bytes).map_err(|malformed| malformed.of(&name))
     }
+}
+
+/// All that there is to read, if it is not too much.
+pub(crate) fn read(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let length = from.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    match u64::try_from(length) {
+        Ok(0..=MAX_BYTES) => Ok(bytes),
+        _ => Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 1 GiB")),
+    }
+}
+
+/// Whether a file of a folder is a manifest, by its extension.
+pub(crate) fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|wanted| extension == *wanted))
+}
+
+/// Whether an entry of a folder is left out, by its name.
+pub(crate) fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
 }
 
 impl Malformed {
@@ -136,13 +152,13 @@ impl Finder<'_> {
         let mut found = Vec::new();
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            if !is_hidden(&entry.file_name()) {
                 found.push(entry.path());
             }
         }
         found.sort_by(|a, b| b.cmp(a));
         for path in found {
-            let wanted = path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|wanted| extension == *wanted));
+            let wanted = is_manifest(&path);
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_dir() => waiting.push(path),
                 // Not a pipe or a socket, which could block for ever.

@@ -6,7 +6,8 @@ use std::future::Future;
 
 use edge_core::event::Event;
 use edge_core::object::{EdgePlacementStatus, Kind, ObjectKey};
-use edge_core::publisher::{Action, Outcome, Seen};
+use edge_core::publisher::{Action, Outcome, Seen, StatusFields};
+use tokio::time::Instant;
 
 /// Where objects come from: a shard's virtual workspace of one APIExport, a cluster, a folder. Never used again for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,8 +22,8 @@ pub(crate) enum Input {
     SourceRemoved { source: SourceId },
     /// Whether the sources themselves are known, and if not, what is waited for. A backend without any source yet says so.
     Sources(Result<(), String>),
-    /// A list begins: what it does not show until it ends is gone.
-    Listing { source: SourceId, kind: Kind },
+    /// A list begins: what it does not show until it ends is gone. `began` is a time before its first request.
+    Listing { source: SourceId, kind: Kind, began: Instant },
     /// An object exists, from a list or a watch.
     Object { source: SourceId, object: Observed },
     /// An object is gone.
@@ -31,6 +32,13 @@ pub(crate) enum Input {
     Listed { source: SourceId, kind: Kind },
     /// The watch or list of a kind fails at present, with the reason; it goes on by itself.
     Failing { source: SourceId, kind: Kind, reason: String },
+    /// The watch of a kind goes on after it was `Failing`, and nothing was missed.
+    Watching { source: SourceId, kind: Kind },
+    /// Something of a listed source has never been read, for this reason: nothing may be taken away as long as that is so.
+    /// Comes before the last `Listed` of the source. `None` says that all is known now.
+    Incomplete { source: SourceId, reason: Option<String> },
+    /// Which fields of a status the API has.
+    StatusFields(StatusFields),
 }
 
 /// An object as it was observed.
@@ -44,8 +52,12 @@ pub(crate) enum Observed {
     Slice(ObjectKey, Seen),
 }
 
-/// Carries out requests.
+/// Carries out requests. The watch tasks end when the receiver of their [`Input`]s is dropped.
 pub(crate) trait Backend: Send + Sync + 'static {
     /// Carries out one request and says what became of it. Does not fail, does not retry, and comes to an end in about 30 s.
     fn perform(&self, action: Action) -> impl Future<Output = Outcome> + Send;
+
+    /// Lists everything once more, SinglePlacementSlices first: another replica has written until now. Needed only where
+    /// several replicas may write.
+    fn relist(&self) {}
 }

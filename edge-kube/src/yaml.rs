@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::input::is_plain_string;
 
 /// Writes a mapping, one entry a line, as a document.
-pub(super) fn write(value: &Value, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write(value: &Value, out: &mut impl Write) -> io::Result<()> {
     block(value, 0, false, out)
 }
 

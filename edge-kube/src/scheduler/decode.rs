@@ -1,0 +1,164 @@
+//! Objects of an API server, from JSON to what the engine takes.
+//!
+//! **It never fails.** An object that is not what its kind should be exists all the same: as an invalid object, or as a
+//! slice that cannot be read. The quick way goes straight into the lean types; only what that refuses is read again, by
+//! the tolerant decoder of manifests, which says what is wrong and where.
+//!
+//! The server has applied the defaults of its CRDs, so none is applied here.
+
+use edge_core::event::{Event, Undecodable};
+use edge_core::object::{
+    CLUSTER_ANNOTATION, EdgePlacement, EdgePlacementStatus, Kind, Location, Object, ObjectKey, ObjectMeta,
+    SinglePlacementSlice, SyncTarget,
+};
+use edge_core::publisher::Seen;
+use edge_core::selector::{FieldError, Invalid};
+use serde::Deserialize;
+
+use super::backend::Observed;
+use crate::input::decode_json;
+
+/// The annotation under which a slice's own `kcp.io/cluster` is kept where it does not name the logical cluster. Not a
+/// valid key, so no object has it.
+const KEPT_ANNOTATION: &str = "kcp.io/cluster (of the object)";
+
+/// Where objects live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Clusters {
+    /// In the logical cluster that kcp names in the annotation `kcp.io/cluster`.
+    Annotated,
+    /// All in this one, whatever annotations they carry.
+    One(String),
+}
+
+impl Clusters {
+    /// What an object is; `None` if kcp does not say where it lives.
+    pub(crate) fn observe(&self, kind: Kind, text: &str) -> Option<Observed> {
+        match kind {
+            Kind::SyncTarget => self.spec::<SyncTarget>(text, Event::sync_target, |key, undecodable| {
+                Event::SyncTarget(key, Some(undecodable.into()))
+            }),
+            Kind::Location => self.spec::<Location>(text, Event::location, |key, undecodable| {
+                Event::Location(key, Some(undecodable.into()))
+            }),
+            Kind::EdgePlacement => self.edge_placement(text),
+            Kind::SinglePlacementSlice => {
+                let (slice, wrong) = decode::<SinglePlacementSlice>(text);
+                let (key, slice) = self.read_slice(slice)?;
+                let seen = if wrong.is_empty() { Seen::Object(slice) } else { Seen::Unreadable(slice.metadata) };
+                Some(Observed::Slice(key, seen))
+            }
+        }
+    }
+
+    /// The identity of an object: its key and UID. The latter is empty if the text has none.
+    pub(crate) fn identify(&self, text: &str) -> Option<(ObjectKey, String)> {
+        let (object, _) = decode::<Metadata>(text);
+        Some((self.key(&object.metadata)?, object.metadata.uid))
+    }
+
+    /// A slice as the engine knows it, from how a server has it: it carries its logical cluster.
+    pub(crate) fn read_slice(&self, mut slice: SinglePlacementSlice) -> Option<(ObjectKey, SinglePlacementSlice)> {
+        let key = self.key(&slice.metadata)?;
+        let annotations = &mut slice.metadata.annotations;
+        if let (Self::One(_), Some(own)) = (self, annotations.remove(CLUSTER_ANNOTATION)) {
+            annotations.insert(KEPT_ANNOTATION.into(), own);
+        }
+        annotations.insert(CLUSTER_ANNOTATION.into(), key.cluster.clone());
+        Some((key, slice))
+    }
+
+    /// A slice as a server takes it, from how the engine knows it: the annotation that names the logical cluster is kcp's
+    /// own, and nobody's elsewhere.
+    pub(crate) fn written_slice(mut slice: SinglePlacementSlice) -> SinglePlacementSlice {
+        let annotations = &mut slice.metadata.annotations;
+        annotations.remove(CLUSTER_ANNOTATION);
+        if let Some(own) = annotations.remove(KEPT_ANNOTATION) {
+            annotations.insert(CLUSTER_ANNOTATION.into(), own);
+        }
+        slice
+    }
+
+    fn key(&self, metadata: &ObjectMeta) -> Option<ObjectKey> {
+        let cluster = match self {
+            Self::Annotated => metadata.cluster()?,
+            Self::One(cluster) => cluster,
+        };
+        Some(ObjectKey::new(cluster, metadata.name.as_str()))
+    }
+
+    fn spec<T: Object + Default + for<'n> Deserialize<'n>>(
+        &self,
+        text: &str,
+        decoded: fn(ObjectKey, T) -> Event,
+        undecodable: fn(ObjectKey, Undecodable) -> Event,
+    ) -> Option<Observed> {
+        let (object, wrong) = decode::<T>(text);
+        let key = self.key(object.metadata())?;
+        Some(Observed::Spec(match Invalid::from_errors(wrong) {
+            None => decoded(key, object),
+            Some(invalid) => undecodable(key, as_undecodable(object.metadata().clone(), invalid)),
+        }))
+    }
+
+    fn edge_placement(&self, text: &str) -> Option<Observed> {
+        let (mut object, mut wrong) = decode::<EdgePlacement>(text);
+        // The status says nothing about what is wanted.
+        wrong.retain(|error| !within(&error.path, "status"));
+        let key = self.key(&object.metadata)?;
+        let status: EdgePlacementStatus = std::mem::take(&mut object.status);
+        let event = match Invalid::from_errors(wrong) {
+            None => Event::edge_placement(key, object),
+            Some(invalid) => Event::EdgePlacement(key, Some(as_undecodable(object.metadata, invalid).into())),
+        };
+        Some(Observed::EdgePlacement(event, status))
+    }
+}
+
+fn as_undecodable(metadata: ObjectMeta, invalid: Invalid) -> Undecodable {
+    let labels_known = !invalid
+        .errors()
+        .iter()
+        .any(|error| within(&error.path, "metadata.labels") || within("metadata.labels", &error.path));
+    Undecodable { metadata, labels_known, invalid }
+}
+
+/// Whether `path` is `outer` or in it; everything is in the whole object, whose path is empty.
+fn within(path: &str, outer: &str) -> bool {
+    outer.is_empty() || path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+fn decode<T: Default + for<'n> Deserialize<'n>>(text: &str) -> (T, Vec<FieldError>) {
+    match serde_json::from_str(text) {
+        Ok(object) => (object, Vec::new()),
+        Err(_) => decode_json(text),
+    }
+}
+
+/// What all objects have.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    metadata: ObjectMeta,
+}
+
+/// What a watch needs of an object, and no more.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Versioned {
+    metadata: Version,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Version {
+    resource_version: String,
+}
+
+/// The `metadata.resourceVersion` of an object; empty if it has none.
+pub(crate) fn resource_version(text: &str) -> String {
+    serde_json::from_str::<Versioned>(text).unwrap_or_default().metadata.resource_version
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! What the engine writes into the log about requests.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use edge_core::object::ObjectKey;
+use edge_core::publisher::{Action, Failure, Outcome, Trigger};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use crate::scheduler::report::Verb;
+
+/// Equal lines come no more often.
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// So many different lines are told apart.
+const LINES: usize = 1000;
+
+/// What a request was, for the time when its outcome comes.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) verb: Verb,
+    pub(super) key: ObjectKey,
+    /// How many destinations the slice has, if it is written.
+    pub(super) destinations: Option<usize>,
+    pub(super) trigger: Option<Trigger>,
+    pub(super) at: Instant,
+}
+
+impl Sent {
+    pub(super) fn new(action: &Action, trigger: Option<Trigger>, at: Instant) -> Self {
+        let (verb, key) = match action {
+            Action::Write(write) => {
+                let verb = match write.verb {
+                    edge_core::slices::Verb::Create => Verb::Create,
+                    edge_core::slices::Verb::Replace => Verb::Replace,
+                    edge_core::slices::Verb::Delete => Verb::Delete,
+                };
+                (verb, &write.key)
+            }
+            Action::ReadSlice(key) => (Verb::ReadSlice, key),
+            Action::ReadPlacement(key) => (Verb::ReadPlacement, key),
+            Action::Status(status) => (Verb::Status, &status.key),
+        };
+        let destinations = match action {
+            Action::Write(write) => write.object.as_ref().map(|object| object.destinations.len()),
+            _ => None,
+        };
+        Self { verb, key: key.clone(), destinations, trigger, at }
+    }
+
+    /// Whether it changes a slice.
+    pub(super) fn is_write(&self) -> bool {
+        matches!(self.verb, Verb::Create | Verb::Replace | Verb::Delete)
+    }
+}
+
+/// A label of a metric.
+pub(super) fn outcome_label(outcome: &Outcome) -> &'static str {
+    let Outcome::Failed(failure) = outcome else { return "ok" };
+    match failure {
+        Failure::Conflict => "conflict",
+        Failure::AlreadyExists => "already_exists",
+        Failure::NotFound => "not_found",
+        Failure::Forbidden(_) => "forbidden",
+        Failure::Rejected(_) => "rejected",
+        Failure::Busy(_) => "busy",
+        Failure::NotDone(_) => "not_done",
+        Failure::Unknown(_) => "unknown",
+    }
+}
+
+/// Writes lines about outcomes, and holds back those that say the same again and again.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// By level of detail and text: when the line was written last, and how often it was held back since.
+    lines: HashMap<String, (Instant, u64)>,
+}
+
+impl Log {
+    /// A request has come to its end.
+    pub(super) fn outcome(&mut self, sent: &Sent, outcome: &Outcome) {
+        match outcome {
+            Outcome::Failed(failure) => self.failure(sent, failure),
+            _ if sent.is_write() => success(sent),
+            _ => {}
+        }
+    }
+
+    fn failure(&mut self, sent: &Sent, failure: &Failure) {
+        let Sent { verb, key, .. } = sent;
+        let verb = verb.as_str();
+        let (reason, next) = match failure {
+            // The ordinary course of things when others write too; the diff is simply made again.
+            Failure::Conflict | Failure::AlreadyExists | Failure::NotFound => {
+                tracing::debug!(verb, %key, outcome = outcome_label(&Outcome::Failed(failure.clone())), "look again");
+                return;
+            }
+            Failure::Forbidden(reason) => (reason, "the writes of this cluster wait"),
+            Failure::Rejected(reason) => (reason, "the object waits until something changes, and is then tried again"),
+            Failure::Busy(_) => (&String::new(), "the server is busy, and is tried again when it says"),
+            Failure::NotDone(reason) => (reason, "it is tried again"),
+            Failure::Unknown(reason) => (reason, "nobody knows whether it was done, so the object is read first"),
+        };
+        // The name is left out: a server that is away fails everything, for one reason.
+        let Some(held_back) = self.due(&format!("{verb} {} {reason}", key.cluster), Instant::now()) else { return };
+        match failure {
+            Failure::Rejected(_) | Failure::Forbidden(_) => {
+                error!(verb, cluster = %key.cluster, name = %key.name, %reason, next, heldBack = held_back, "request failed");
+            }
+            _ => {
+                warn!(verb, cluster = %key.cluster, name = %key.name, %reason, next, heldBack = held_back, "request failed");
+            }
+        }
+    }
+
+    /// Whether a line may be written again, and how many were held back.
+    fn due(&mut self, line: &str, now: Instant) -> Option<u64> {
+        if let Some((at, held_back)) = self.lines.get_mut(line) {
+            if now.duration_since(*at) < PERIOD {
+                *held_back += 1;
+                return None;
+            }
+            *at = now;
+            return Some(std::mem::take(held_back));
+        }
+        if self.lines.len() >= LINES {
+            self.lines.retain(|_, (at, _)| now.duration_since(*at) < PERIOD);
+        }
+        // A flood of lines that all differ; the first thousand in a minute have to do.
+        if self.lines.len() >= LINES {
+            return None;
+        }
+        self.lines.insert(line.into(), (now, 0));
+        Some(0)
+    }
+}
+
+fn success(sent: &Sent) {
+    let Sent { verb, key, destinations, trigger, .. } = sent;
+    let verb = verb.as_str();
+    let destinations = destinations.unwrap_or_default();
+    match trigger {
+        Some(Trigger { kind, key: trigger, count, .. }) => info!(
+            triggeringKind = %kind,
+            key = %trigger,
+            triggers = count,
+            singlePlacementSlice = %key.name,
+            cluster = %key.cluster,
+            verb,
+            destinations,
+            "updated SinglePlacementSlice"
+        ),
+        None => info!(
+            singlePlacementSlice = %key.name,
+            cluster = %key.cluster,
+            verb,
+            destinations,
+            "updated SinglePlacementSlice"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_lines_are_held_back_and_counted() {
+        let mut log = Log::default();
+        let now = Instant::now();
+        assert_eq!(log.due("a", now), Some(0));
+        assert_eq!(log.due("b", now), Some(0));
+        assert_eq!(log.due("a", now), None);
+        assert_eq!(log.due("a", now), None);
+        assert_eq!(log.due("a", now + PERIOD), Some(2));
+        assert_eq!(log.due("a", now + PERIOD), None);
+        for line in 0..2 * LINES {
+            let _ = log.due(&line.to_string(), now + PERIOD);
+        }
+        assert!(log.lines.len() <= LINES);
+    }
+}

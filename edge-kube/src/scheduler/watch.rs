@@ -1,0 +1,319 @@
+//! Lists and watches the objects of one kind of one source.
+//!
+//! ```text
+//!  list, page by page ──► watch from the list's version ──► stream ends: watch from the last version seen
+//!      ▲                          │
+//!      └── version too old (410), the stream cannot be understood, or a relist is asked for
+//! ```
+//!
+//! Not kube's own `watcher`: that one does not say when a watch works again after it failed, tries a version that is too
+//! old for ever, and parses every object into a tree of strings. Objects are found in the text of a page or line here, and
+//! decoded straight from it.
+
+mod order;
+pub(crate) mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use edge_core::object::Kind;
+use edge_core::publisher::Seen;
+use kube::Client;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::backend::{Input, Observed, SourceId};
+use super::backoff::{Backoff, random};
+use super::decode::{Clusters, resource_version};
+use super::rest::{Answer, Lost, get, plural, send};
+pub(crate) use order::{After, ListedAt, Order};
+use stream::{Change, Lines};
+
+/// A page of a list takes no longer.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The server begins to answer a watch within this time.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Load balancers drop connections that are quiet for 240 s and more, so a watch is quiet for at most this long.
+const WATCH_SECONDS: f64 = 180.0;
+const WATCH_JITTER_SECONDS: f64 = 50.0;
+
+/// A server that should have ended a watch by now is away.
+const IDLE_MARGIN: Duration = Duration::from_secs(10);
+
+/// A watch that ends sooner was no success.
+const SHORT: Duration = Duration::from_secs(5);
+
+/// What is watched, and who is told.
+pub(crate) struct Watcher {
+    pub(crate) source: SourceId,
+    pub(crate) kind: Kind,
+    pub(crate) client: Client,
+    /// What paths begin with: empty, or `/clusters/*`.
+    pub(crate) prefix: String,
+    pub(crate) clusters: Clusters,
+    pub(crate) input: mpsc::Sender<Input>,
+    pub(crate) order: Order,
+    /// Is told the logical cluster of each EdgePlacement and slice.
+    pub(crate) route: Option<Arc<Route>>,
+}
+
+/// Takes in a logical cluster.
+pub(crate) type Route = dyn Fn(&str) + Send + Sync;
+
+/// Nobody listens any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Closed;
+
+/// Why a watch cannot go on from where it is.
+enum Broken {
+    Closed,
+    /// Nothing failed: a list is asked for, or the version is too old.
+    Relist,
+    Failed(String),
+}
+
+impl From<Closed> for Broken {
+    fn from(Closed: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(default)]
+    metadata: PageMetadata,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PageMetadata {
+    resource_version: String,
+    #[serde(rename = "continue")]
+    token: Option<String>,
+}
+
+impl Watcher {
+    /// Watches until nobody listens.
+    pub(crate) async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        while let Err(broken) = self.list_and_watch(&mut backoff).await {
+            match broken {
+                Broken::Closed => return,
+                Broken::Relist => {}
+                Broken::Failed(reason) => {
+                    if self.failed(reason, &mut backoff).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns only when the watch cannot go on.
+    async fn list_and_watch(&mut self, backoff: &mut Backoff) -> Result<(), Broken> {
+        let since = *self.order.relist.borrow_and_update();
+        self.order.wait_for_others(since).await;
+        let began = Instant::now();
+        self.send(Input::Listing { source: self.source, kind: self.kind, began }).await?;
+        let mut version = self.list().await?;
+        self.send(Input::Listed { source: self.source, kind: self.kind }).await?;
+        self.order.listed.send_replace(Some(began));
+        backoff.reset();
+        let mut failing = false;
+        loop {
+            let started = Instant::now();
+            let result = self.watch(&mut version, &mut failing).await;
+            if started.elapsed() >= SHORT {
+                backoff.reset();
+            }
+            match result {
+                Ok(()) if started.elapsed() >= SHORT => {}
+                // It ended at once, which is no failure yet, but must not become a storm.
+                Ok(()) => tokio::time::sleep(backoff.failed()).await,
+                Err(Broken::Failed(reason)) if !failing => return Err(Broken::Failed(reason)),
+                Err(Broken::Failed(reason)) => self.failed(reason, backoff).await?,
+                Err(broken) => return Err(broken),
+            }
+        }
+    }
+
+    /// Lists all objects; returns the version of the list. The reads are consistent: no version is asked for.
+    async fn list(&self) -> Result<String, Broken> {
+        // A full slice has about 150 KB, other objects a few.
+        let limit = if self.kind == Kind::SinglePlacementSlice { 50 } else { 500 };
+        let mut token = None::<String>;
+        loop {
+            let next = token.map(|token| format!("&continue={}", escaped(&token))).unwrap_or_default();
+            let answer = self.get(&format!("limit={limit}{next}")).await.map_err(Broken::Failed)?;
+            let page: Page<'_> = serde_json::from_slice(&answer.body)
+                .map_err(|error| Broken::Failed(format!("the list of {} cannot be read: {error}", self.resource())))?;
+            for item in page.items.unwrap_or_default() {
+                self.object(item.get()).await?;
+            }
+            token = page.metadata.token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                let version = page.metadata.resource_version;
+                return if version.is_empty() {
+                    Err(Broken::Failed(format!("the list of {} has no resourceVersion", self.resource())))
+                } else {
+                    Ok(version)
+                };
+            }
+        }
+    }
+
+    async fn get(&self, query: &str) -> Result<Answer, String> {
+        let request = get(&self.path(query)).map_err(|error| error.to_string())?;
+        match send(&self.client, request, PAGE_TIMEOUT).await {
+            Ok(answer) if answer.status.is_success() => Ok(answer),
+            Ok(answer) => Err(self.explain("list", &answer)),
+            Err(lost) => Err(self.away(lost)),
+        }
+    }
+
+    /// Watches from `version` on, until the server ends it; `version` is always where to go on from. `failing` tells
+    /// whether the last attempt failed and the watch may go on from `version`.
+    async fn watch(&mut self, version: &mut String, failing: &mut bool) -> Result<(), Broken> {
+        let seconds = Duration::from_secs_f64(random().mul_add(WATCH_JITTER_SECONDS, WATCH_SECONDS));
+        let query = format!(
+            "watch=1&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}",
+            escaped(version),
+            seconds.as_secs()
+        );
+        let start = async {
+            let request = get(&self.path(&query)).map_err(|error| Lost::NotSent(error.to_string()))?;
+            Lines::start(&self.client, request, START_TIMEOUT).await
+        };
+        let mut lines = match start.await {
+            Ok(Ok(lines)) => lines,
+            Ok(Err(answer)) if answer.status.as_u16() == 410 => return Err(Broken::Relist),
+            Ok(Err(answer)) => {
+                *failing = true;
+                return Err(Broken::Failed(self.explain("watch", &answer)));
+            }
+            Err(lost) => {
+                *failing = true;
+                return Err(Broken::Failed(self.away(lost)));
+            }
+        };
+        if std::mem::take(failing) {
+            self.send(Input::Watching { source: self.source, kind: self.kind }).await?;
+        }
+        loop {
+            let line = tokio::select! {
+                line = tokio::time::timeout(seconds + IDLE_MARGIN, lines.next()) => line,
+                changed = self.order.relist.changed() => match changed {
+                    Ok(()) => return Err(Broken::Relist),
+                    Err(_) => return Err(Broken::Closed),
+                },
+                () = self.input.closed() => return Err(Broken::Closed),
+            };
+            // A connection that is quiet for so long, ends or breaks: what it has not shown comes after `version`.
+            let Ok(Ok(Some(line))) = line else { return Ok(()) };
+            match stream::parse(&line) {
+                Ok(Change::Exists(object)) => {
+                    advance(version, object);
+                    self.object(object).await?;
+                }
+                Ok(Change::Gone(object)) => {
+                    advance(version, object);
+                    let Some((key, uid)) = self.clusters.identify(object) else { continue };
+                    let uid = Some(uid).filter(|uid| !uid.is_empty());
+                    self.send(Input::Gone { source: self.source, kind: self.kind, key, uid }).await?;
+                }
+                Ok(Change::Bookmark(object)) => advance(version, object),
+                Ok(Change::Expired) => return Err(Broken::Relist),
+                Ok(Change::Error(reason)) => {
+                    return Err(Broken::Failed(format!("the watch of {} ends: {reason}", self.resource())));
+                }
+                // The connection broke in the middle of a line.
+                Err(error) if error.is_eof() => return Ok(()),
+                Err(error) => {
+                    return Err(Broken::Failed(format!("the watch of {} cannot be read: {error}", self.resource())));
+                }
+            }
+        }
+    }
+
+    /// An object exists.
+    async fn object(&self, text: &str) -> Result<(), Closed> {
+        let Some(object) = self.clusters.observe(self.kind, text) else {
+            debug!(kind = %self.kind, "an object without the annotation kcp.io/cluster");
+            return Ok(());
+        };
+        if let Some(route) = &self.route {
+            match &object {
+                Observed::EdgePlacement(event, _) => route(&event.key().cluster),
+                Observed::Slice(key, Seen::Object(_) | Seen::Unreadable(_)) => route(&key.cluster),
+                _ => {}
+            }
+        }
+        self.send(Input::Object { source: self.source, object }).await
+    }
+
+    async fn failed(&mut self, reason: String, backoff: &mut Backoff) -> Result<(), Closed> {
+        self.send(Input::Failing { source: self.source, kind: self.kind, reason }).await?;
+        tokio::select! {
+            () = tokio::time::sleep(backoff.failed()) => Ok(()),
+            () = self.input.closed() => Err(Closed),
+        }
+    }
+
+    async fn send(&self, input: Input) -> Result<(), Closed> {
+        self.input.send(input).await.map_err(|_| Closed)
+    }
+
+    fn path(&self, query: &str) -> String {
+        format!("{}/apis/{}/{}?{query}", self.prefix, self.kind.api_version(), plural(self.kind))
+    }
+
+    /// As RBAC rules and CRDs name it.
+    fn resource(&self) -> String {
+        format!("{}.{}", plural(self.kind), self.kind.group())
+    }
+
+    fn explain(&self, verb: &str, answer: &Answer) -> String {
+        let (resource, message) = (self.resource(), answer.message());
+        match answer.status.as_u16() {
+            401 => format!("the server does not accept the credentials ({message})"),
+            403 => format!("the right to {verb} {resource} is missing ({message})"),
+            404 => format!("the server has no {resource}: its definition has to be applied ({message})"),
+            _ => format!("the server cannot {verb} {resource} ({message})"),
+        }
+    }
+
+    fn away(&self, lost: Lost) -> String {
+        format!("no connection to the server for {}: {}", self.resource(), lost.reason())
+    }
+}
+
+/// A version that is not there is not believed.
+fn advance(version: &mut String, object: &str) {
+    let next = resource_version(object);
+    if !next.is_empty() {
+        *version = next;
+    }
+}
+
+/// A value of a query. Servers use letters, digits and `-_.` alone, but that is theirs to know.
+fn escaped(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests;
