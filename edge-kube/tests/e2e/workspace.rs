@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, WORKSPACE};
 use crate::servers::Kcp;
@@ -39,11 +39,17 @@ pub(crate) fn home(kcp: &Kcp) -> Cluster {
     let path = "/clusters/root/apis/tenancy.kcp.io/v1alpha1/workspaces/~";
     let begin = Instant::now();
     loop {
-        let home = kcp.admin.send(Method::GET, path, None).unwrap_or_else(|error| panic!("no home workspace: {error}"));
+        let answer = kcp.admin.send(Method::GET, path, None);
+        let home = match &answer {
+            Ok(home) => home,
+            // It is being made.
+            Err(error) if error.code == 429 => &Value::Null,
+            Err(error) => panic!("no home workspace: {error}"),
+        };
         if let (Some("Ready"), Some(name)) = (home["status"]["phase"].as_str(), home["spec"]["cluster"].as_str()) {
             return Cluster::kcp(&kcp.admin, name);
         }
-        assert!(begin.elapsed() < LIMIT, "the home workspace is not ready: {home}");
+        assert!(begin.elapsed() < LIMIT, "the home workspace is not ready: {answer:?}");
         thread::sleep(Duration::from_millis(100));
     }
 }
