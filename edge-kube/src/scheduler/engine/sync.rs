@@ -30,13 +30,7 @@ pub(super) struct Sync {
 
 impl Sync {
     pub(super) fn new() -> Self {
-        Self {
-            sources: Err("what to watch is not known yet".into()),
-            leading: false,
-            since: None,
-            incomplete: BTreeMap::new(),
-            opened: false,
-        }
+        Self { sources: Err("what to watch is not known yet".into()), leading: false, since: None, incomplete: BTreeMap::new(), opened: false }
     }
 
     pub(super) fn set_sources(&mut self, sources: Result<(), String>) {
