@@ -145,16 +145,19 @@ impl Publisher {
         let (destinations, slices) =
             (self.scheduler.index().destination_count(placement), self.scheduler.slices().count(id));
         let problem = self.problem(placement, id);
+        // Until the slices are as they should be, the last word stands.
+        if problem.is_none() && !answered {
+            return None;
+        }
         let observed = &self.books.get(placement)?.status.observed;
         let old = observed.conditions.iter().find(|condition| condition.kind == "Resolved");
         let condition = match problem {
-            Some((reason, message)) => Some(("False", reason, message)),
-            None if answered => Some(("True", "Resolved", self.frozen_message(id))),
-            // Until the slices are as they should be, the last word stands.
-            None => None,
+            Some((reason, message)) => ("False", reason, message),
+            None => ("True", "Resolved", self.frozen_message(id)),
         };
         let mut conditions = None;
-        if let Some((status, reason, message)) = condition {
+        {
+            let (status, reason, message) = condition;
             let message = cut(message);
             let same = old.is_some_and(|old| {
                 (&*old.status, &*old.reason, &old.message, old.observed_generation)

@@ -15,6 +15,7 @@ pub(crate) struct SourceId(pub(crate) u32);
 
 /// What a backend tells the engine.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are the largest: objects")]
 pub(crate) enum Input {
     /// There is a source for objects of these kinds: nothing is complete before it has been listed.
     SourceAdded { source: SourceId, name: String, kinds: Vec<Kind> },
@@ -30,7 +31,7 @@ pub(crate) enum Input {
     Gone { source: SourceId, kind: Kind, key: ObjectKey, uid: Option<String> },
     /// The list has ended.
     Listed { source: SourceId, kind: Kind },
-    /// The watch or list of a kind fails at present, with the reason; it goes on by itself.
+    /// The watch or list of a kind fails at present, with the reason; it goes on by itself. Over with `Listed` or `Watching`.
     Failing { source: SourceId, kind: Kind, reason: String },
     /// The watch of a kind goes on after it was `Failing`, and nothing was missed.
     Watching { source: SourceId, kind: Kind },

@@ -18,6 +18,8 @@ pub(crate) struct Inventory {
     shelves: BTreeMap<(SourceId, Kind), Shelf>,
     /// Which source showed EdgePlacements or slices of a logical cluster last.
     homes: HashMap<Box<str>, SourceId>,
+    /// Of which sources something has never been read, and why.
+    incomplete: BTreeMap<SourceId, String>,
 }
 
 /// The objects of one kind of one source.
@@ -70,6 +72,7 @@ impl Inventory {
             gone.extend(only.map(|key| (kind, unpack(&key))));
         }
         self.homes.retain(|_, home| *home != source);
+        self.incomplete.remove(&source);
         gone
     }
 
@@ -78,7 +81,6 @@ impl Inventory {
         if let Some(shelf) = self.shelves.get_mut(&(source, kind)) {
             shelf.list = shelf.list.wrapping_add(1);
             shelf.listing = Some(began);
-            shelf.failing = None;
         }
     }
 
@@ -109,6 +111,7 @@ impl Inventory {
         let shelf = self.shelves.get_mut(&(source, kind))?;
         let began = shelf.listing.take()?;
         shelf.listed = Some(began);
+        shelf.failing = None;
         let list = shelf.list;
         let missing: Vec<Packed> = shelf.keys.extract_if(|_, seen| *seen != list).map(|(key, _)| key).collect();
         let gone = missing.iter().filter(|key| !self.is_shown(kind, key)).map(|key| unpack(key)).collect();
@@ -163,6 +166,19 @@ impl Inventory {
     /// Whether a list of anything has begun.
     pub(crate) fn is_begun(&self) -> bool {
         self.shelves.values().any(|shelf| shelf.listed.is_some() || shelf.listing.is_some())
+    }
+
+    /// Something of a source has never been read, or, with `None`, all has.
+    pub(crate) fn set_incomplete(&mut self, source: SourceId, reason: Option<String>) {
+        match reason {
+            Some(reason) => self.incomplete.insert(source, reason),
+            None => self.incomplete.remove(&source),
+        };
+    }
+
+    /// Why something has never been read, if that is so.
+    pub(crate) fn incomplete(&self) -> Option<&str> {
+        self.incomplete.values().next().map(String::as_str)
     }
 
     /// The sources and kinds whose watch fails, with the reason.

@@ -85,7 +85,7 @@ impl Target {
             Action::Write(write) => self.write(clusters, write).await,
             Action::ReadSlice(key) => {
                 self.exchange(Method::GET, &self.path(Kind::SinglePlacementSlice, &key), None, |answer| {
-                    answer.slice(clusters)
+                    answer.read_slice(clusters)
                 })
                 .await
             }

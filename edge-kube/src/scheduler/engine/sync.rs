@@ -4,13 +4,10 @@
 //! lead: another may have written until then. Later a source that is new holds back only what takes something away, and
 //! one that fails holds back nothing: its last objects stay in force.
 
-use std::collections::BTreeMap;
-
 use edge_core::object::Kind;
 use edge_core::publisher::Gate;
 use tokio::time::Instant;
 
-use crate::scheduler::backend::SourceId;
 use crate::scheduler::inventory::Inventory;
 use crate::scheduler::rest::plural;
 
@@ -22,26 +19,17 @@ pub(super) struct Sync {
     leading: bool,
     /// Lists that began before do not count.
     since: Option<Instant>,
-    /// Sources of which something has never been read, and why.
-    incomplete: BTreeMap<SourceId, String>,
     /// Everything was known once since this replica came to lead.
     opened: bool,
 }
 
 impl Sync {
     pub(super) fn new() -> Self {
-        Self { sources: Err("what to watch is not known yet".into()), leading: false, since: None, incomplete: BTreeMap::new(), opened: false }
+        Self { sources: Err("what to watch is not known yet".into()), leading: false, since: None, opened: false }
     }
 
     pub(super) fn set_sources(&mut self, sources: Result<(), String>) {
         self.sources = sources;
-    }
-
-    pub(super) fn set_incomplete(&mut self, source: SourceId, reason: Option<String>) {
-        match reason {
-            Some(reason) => drop(self.incomplete.insert(source, reason)),
-            None => drop(self.incomplete.remove(&source)),
-        }
     }
 
     pub(super) fn is_leading(&self) -> bool {
@@ -72,10 +60,9 @@ impl Sync {
         if !self.opened {
             self.opened = complete && self.sources.is_ok() && Kind::ALL.iter().all(|kind| inventory.has_source(*kind));
         }
-        match (self.opened, complete) {
+        match (self.opened, complete && inventory.incomplete().is_none()) {
             (false, _) => Gate::Closed,
             (true, false) => Gate::GrowOnly,
-            (true, true) if !self.incomplete.is_empty() => Gate::GrowOnly,
             (true, true) => Gate::Open,
         }
     }
@@ -92,7 +79,7 @@ impl Sync {
         unlisted.sort_unstable();
         unlisted.dedup();
         if unlisted.is_empty() {
-            return self.incomplete.values().next().cloned();
+            return inventory.incomplete().map(Into::into);
         }
         let reasons: Vec<&str> = inventory.failing().map(|(_, _, reason)| reason).take(1).collect();
         let names: Vec<&str> = unlisted.into_iter().map(plural).collect();
@@ -106,6 +93,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::scheduler::backend::SourceId;
 
     const A: SourceId = SourceId(0);
     const B: SourceId = SourceId(1);
@@ -156,6 +144,21 @@ mod tests {
         assert_eq!(sync.gate(&inventory), Gate::GrowOnly);
         list(&mut inventory, B);
         assert_eq!(sync.gate(&inventory), Gate::Open);
+    }
+
+    #[test]
+    fn what_was_never_read_may_not_be_taken_away() {
+        let (mut sync, mut inventory) = (Sync::new(), Inventory::default());
+        let _ = sync.lead(true, &inventory, Instant::now());
+        sync.set_sources(Ok(()));
+        inventory.add(A, &Kind::ALL);
+        inventory.set_incomplete(A, Some("a.yaml is broken".into()));
+        list(&mut inventory, A);
+        assert_eq!(sync.gate(&inventory), Gate::GrowOnly);
+        assert_eq!(sync.waits_for(&inventory).unwrap(), "a.yaml is broken");
+        inventory.set_incomplete(A, None);
+        assert_eq!(sync.gate(&inventory), Gate::Open);
+        assert_eq!(sync.waits_for(&inventory), None);
     }
 
     #[test]

@@ -91,7 +91,6 @@ impl<B: Backend> Engine<B> {
             }
             Input::SourceRemoved { source } => {
                 let name = self.names.remove(&source).unwrap_or_default();
-                self.sync.set_incomplete(source, None);
                 let gone = self.inventory.remove(source);
                 warn!(source = name, objects = gone.len(), "a source is no more, and so are its objects");
                 for (kind, key) in gone {
@@ -113,7 +112,7 @@ impl<B: Backend> Engine<B> {
                 self.inventory.set_failing(source, kind, Some(reason));
             }
             Input::Watching { source, kind } => self.inventory.set_failing(source, kind, None),
-            Input::Incomplete { source, reason } => self.sync.set_incomplete(source, reason),
+            Input::Incomplete { source, reason } => self.inventory.set_incomplete(source, reason),
             Input::StatusFields(fields) => self.publisher.set_status_fields(fields),
         }
     }
@@ -163,8 +162,13 @@ impl<B: Backend> Engine<B> {
         may_write: &(dyn Fn(Instant) -> bool + Send + std::marker::Sync),
     ) -> Option<Duration> {
         let gate = self.sync.gate(&self.inventory);
+        self.tell_checks();
         if gate != self.gate {
-            info!(gate = ?gate, "what may be written changes");
+            match gate {
+                Gate::Closed => info!("nothing is written from now on"),
+                Gate::GrowOnly => info!("nothing is taken away until all is known"),
+                Gate::Open => info!("writing begins"),
+            }
             self.publisher.set_gate(gate, self.now());
             self.gate = gate;
         }
@@ -227,7 +231,6 @@ impl<B: Backend> Engine<B> {
         if self.told.leading.replace(leading) != Some(leading) {
             self.report.leading(leading);
         }
-        self.tell_checks();
         let due = |at: Option<Instant>, period| at.is_none_or(|at| now.duration_since(at) >= period);
         if self.told.gauges_changed && due(self.told.gauges, GAUGES_PERIOD) {
             (self.told.gauges, self.told.gauges_changed) = (Some(now), false);

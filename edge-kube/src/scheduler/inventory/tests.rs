@@ -135,6 +135,8 @@ fn a_failing_watch_is_cleared_by_a_list_or_by_going_on() {
     inventory.set_failing(A, KIND, Some("away".into()));
     assert_eq!(reasons(&inventory), 1);
     inventory.begin(A, KIND, Instant::now());
+    assert_eq!(reasons(&inventory), 1, "it has to come to its end");
+    let _ = inventory.end(A, KIND);
     assert_eq!(reasons(&inventory), 0);
     inventory.set_failing(A, KIND, Some("away".into()));
     inventory.set_failing(A, KIND, None);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use edge_core::object::SinglePlacementSlice;
-use edge_core::publisher::{Failure, Outcome};
+use edge_core::object::Kind;
+use edge_core::publisher::{Failure, Outcome, Seen};
 use http::{HeaderMap, StatusCode, header};
 use hyper::body::Bytes;
 use hyper_util::client::legacy::Error as TransportError;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::causes;
+use crate::scheduler::backend::Observed;
 use crate::scheduler::decode::Clusters;
 
 /// A message of a server is cut here: it goes into logs and conditions.
@@ -120,17 +121,31 @@ impl Answer {
         seconds.map(Duration::from_secs)
     }
 
-    /// The slice of a successful creation, replacement or read.
+    /// The slice of a successful creation or replacement.
     pub(super) fn slice(&self, clusters: &Clusters) -> Result<Outcome, String> {
-        let slice: SinglePlacementSlice = serde_json::from_slice(&self.body)
-            .map_err(|error| format!("the server's answer is no SinglePlacementSlice: {error}"))?;
-        if slice.metadata.uid.is_empty() || slice.metadata.resource_version.is_empty() {
-            return Err("the server's answer is no SinglePlacementSlice: it has no UID or no resourceVersion".into());
+        match self.read_slice(clusters)? {
+            Outcome::Unreadable(_) => Err("the destinations of the slice in the server's answer cannot be read".into()),
+            outcome => Ok(outcome),
         }
-        match clusters.read_slice(slice) {
-            Some((_, slice)) => Ok(Outcome::Slice(slice)),
-            None => Err("the server's answer lacks the annotation kcp.io/cluster".into()),
+    }
+
+    /// The slice of a successful read.
+    pub(super) fn read_slice(&self, clusters: &Clusters) -> Result<Outcome, String> {
+        let no_slice = |why: &str| format!("the server's answer is no SinglePlacementSlice: {why}");
+        let text = str::from_utf8(&self.body).map_err(|error| no_slice(&error.to_string()))?;
+        let seen = match clusters.observe(Kind::SinglePlacementSlice, text) {
+            Some(Observed::Slice(_, seen)) => seen,
+            _ => return Err(no_slice("it lacks the annotation kcp.io/cluster")),
+        };
+        let (metadata, outcome) = match seen {
+            Seen::Object(slice) => (slice.metadata.clone(), Outcome::Slice(slice)),
+            Seen::Unreadable(metadata) => (metadata.clone(), Outcome::Unreadable(metadata)),
+            Seen::Gone(_) | Seen::Missing { .. } => return Err(no_slice("it is gone")),
+        };
+        if metadata.uid.is_empty() || metadata.resource_version.is_empty() {
+            return Err(no_slice("it has no UID or no resourceVersion"));
         }
+        Ok(outcome)
     }
 
     /// A successful deletion: a Status if it took effect, or else the object, which waits for finalizers.

@@ -100,6 +100,16 @@ async fn an_answer_that_cannot_be_read_leaves_it_unknown() {
 }
 
 #[tokio::test]
+async fn a_slice_that_was_read_may_be_unreadable() {
+    let body = r#"{"metadata":{"name":"s","uid":"u","resourceVersion":"8"},"destinations":{}}"#;
+    let read = outcome(Action::ReadSlice(key()), Reply::new(200, body)).await;
+    let Outcome::Unreadable(metadata) = read else { panic!("{read:?}") };
+    assert_eq!((metadata.uid.as_str(), metadata.cluster()), ("u", Some("default")));
+    let written = outcome(Action::Write(write(Verb::Replace)), Reply::new(200, body)).await;
+    assert!(matches!(written, Outcome::Failed(Failure::Unknown(_))), "{written:?}");
+}
+
+#[tokio::test]
 async fn a_request_that_was_never_sent_was_not_done() {
     let server = Server::start(|_| Reply::new(200, "")).await;
     let target = target(&server);
