@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod index;
+mod outcomes;
 mod publisher;
 mod scheduler;
 mod scripts;

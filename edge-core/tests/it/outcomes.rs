@@ -1,0 +1,452 @@
+//! Every outcome of every write, one by one.
+
+use edge_core::event::Event;
+use edge_core::object::{
+    CLUSTER_ANNOTATION, EdgePlacement, EdgePlacementStatus, LabelSelector, LabelSelectorRequirement, Location,
+    ObjectKey, ResourceRef, SinglePlacementSlice, SyncTarget,
+};
+use edge_core::publisher::{Action, Failure, Gate, Outcome, Publisher, Request, Seen, StatusFields, StatusWrite, Time};
+use edge_core::scheduler::Options;
+use edge_core::slices::{Verb, Write};
+
+/// A publisher, and the server's side of the conversation.
+struct Table {
+    publisher: Publisher,
+    now: Time,
+    version: u64,
+}
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey::new("ws", name)
+}
+
+impl Table {
+    fn new() -> Self {
+        let mut table = Self { publisher: Publisher::new(Options::default()), now: Time::ZERO, version: 0 };
+        let mut location = Location::default();
+        location.spec.resource =
+            Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
+        location.spec.instance_selector = Some(LabelSelector::default());
+        table.publisher.apply(&Event::location(key("l"), location), table.now);
+        table.sync_target("a");
+        table.placement("p", "uid-p", 1);
+        table
+    }
+
+    /// Everything is known.
+    fn open(mut self) -> Self {
+        self.publisher.set_gate(Gate::Open, self.now);
+        self
+    }
+
+    fn sync_target(&mut self, name: &str) {
+        let mut object = SyncTarget::default();
+        object.metadata.uid = format!("uid-{name}");
+        self.publisher.apply(&Event::sync_target(key(name), object), self.now);
+    }
+
+    fn placement(&mut self, name: &str, uid: &str, generation: i64) {
+        let mut object = EdgePlacement::default();
+        object.metadata.uid = uid.into();
+        object.metadata.generation = generation;
+        object.spec.location_selectors.push(LabelSelector::default());
+        self.publisher.observe_status(&key(name), EdgePlacementStatus::default());
+        self.publisher.apply(&Event::edge_placement(key(name), object), self.now);
+    }
+
+    fn poll(&mut self) -> Option<Request> {
+        self.publisher.poll(self.now)
+    }
+
+    #[track_caller]
+    fn write(&mut self) -> (Request, Write) {
+        let request = self.poll().expect("a request");
+        let Action::Write(write) = request.action.clone() else { panic!("{:?}", request.action) };
+        (request, write)
+    }
+
+    /// What the server holds after a write.
+    fn stored(&mut self, write: &Write) -> SinglePlacementSlice {
+        self.version += 1;
+        let mut object = write.object.clone().unwrap();
+        if object.metadata.uid.is_empty() {
+            object.metadata.uid = format!("slice-{}", self.version);
+        }
+        object.metadata.resource_version = self.version.to_string();
+        object
+    }
+
+    /// Does a write, and returns what the server holds then.
+    fn succeed(&mut self) -> SinglePlacementSlice {
+        let (request, write) = self.write();
+        let stored = self.stored(&write);
+        self.publisher.complete(request.id, Outcome::Slice(stored.clone()), self.now);
+        stored
+    }
+
+    fn fail(&mut self, request: &Request, failure: Failure) {
+        self.publisher.complete(request.id, Outcome::Failed(failure), self.now);
+    }
+
+    /// Lets time pass until something is to be done.
+    #[track_caller]
+    fn wait(&mut self) -> Time {
+        assert_eq!(self.poll(), None, "it waits");
+        let next = self.publisher.next_wakeup().expect("a wakeup");
+        let waited = next - self.now;
+        self.now = next;
+        waited
+    }
+
+    #[track_caller]
+    fn at_rest(&mut self) {
+        assert_eq!(self.poll(), None);
+        assert!(self.publisher.is_idle());
+    }
+}
+
+fn names(write: &Write) -> Vec<String> {
+    let rows = write.object.iter().flat_map(|object| &object.destinations);
+    rows.map(|row| row.sync_target_name.clone()).collect()
+}
+
+#[test]
+fn nothing_is_asked_for_before_everything_is_known() {
+    let mut table = Table::new();
+    assert_eq!(table.poll(), None);
+    let mut table = table.open();
+    let (request, write) = table.write();
+    assert_eq!((write.verb, &*write.key.name, names(&write)), (Verb::Create, "p", vec!["a".to_string()]));
+    assert_eq!(request.trigger.unwrap().count, 1);
+    assert_eq!(table.poll(), None, "one request for a slice at a time");
+}
+
+#[test]
+fn success_then_silence_then_one_replacement_for_several_events() {
+    let mut table = Table::new().open();
+    let stored = table.succeed();
+    table.at_rest();
+    // The watch tells the same.
+    table.publisher.observe_slice(&key("p"), Seen::Object(stored.clone()), table.now);
+    table.at_rest();
+    table.sync_target("b");
+    table.sync_target("c");
+    let (request, write) = table.write();
+    assert_eq!((write.verb, names(&write)), (Verb::Replace, ["a", "b", "c"].map(String::from).to_vec()));
+    assert_eq!(write.uid, Some(stored.metadata.uid));
+    assert_eq!(write.resource_version, Some(stored.metadata.resource_version));
+    assert_eq!(request.trigger.unwrap().count, 2);
+}
+
+#[test]
+fn a_conflict_is_read_and_the_difference_made_again() {
+    let mut table = Table::new().open();
+    let mut theirs = table.succeed();
+    table.sync_target("b");
+    let (request, _) = table.write();
+    table.fail(&request, Failure::Conflict);
+    let read = table.poll().unwrap();
+    assert_eq!(read.action, Action::ReadSlice(key("p")));
+    theirs.metadata.resource_version = "7".into();
+    theirs.metadata.labels.insert("theirs".into(), "x".into());
+    table.publisher.complete(read.id, Outcome::Slice(theirs), table.now);
+    let (_, write) = table.write();
+    assert_eq!(write.resource_version.as_deref(), Some("7"));
+    let labels = &write.object.unwrap().metadata.labels;
+    assert_eq!(labels.get("theirs").map(String::as_str), Some("x"), "what others put there stays");
+}
+
+#[test]
+fn a_name_that_is_taken_is_adopted_if_it_is_ours_and_left_alone_if_not() {
+    for ours in [true, false] {
+        let mut table = Table::new().open();
+        let (request, write) = table.write();
+        let mut there = table.stored(&write);
+        if !ours {
+            there.metadata.labels.clear();
+            there.metadata.owner_references.clear();
+        }
+        table.fail(&request, Failure::AlreadyExists);
+        let read = table.poll().unwrap();
+        table.publisher.complete(read.id, Outcome::Slice(there), table.now);
+        if ours {
+            table.at_rest();
+        } else {
+            let (_, write) = table.write();
+            assert_eq!(write.verb, Verb::Create);
+            assert!(write.key.name.starts_with("p-"), "{}", write.key.name);
+            assert!(table.publisher.scheduler().has_slice_conflict(&key("p")));
+        }
+    }
+}
+
+#[test]
+fn a_slice_that_is_gone_is_made_again_and_a_workspace_that_is_gone_waited_for() {
+    let mut table = Table::new().open();
+    let _ = table.succeed();
+    table.sync_target("b");
+    let (request, _) = table.write();
+    table.fail(&request, Failure::NotFound);
+    let (request, write) = table.write();
+    assert_eq!(write.verb, Verb::Create);
+    table.fail(&request, Failure::NotFound);
+    // That is the workspace: its creations wait, with backoff.
+    let waited = table.wait();
+    assert!(waited >= Time::from_millis(500), "{waited:?}");
+    assert_eq!(table.publisher.obstacles()[0].cluster, "ws");
+    let _ = table.succeed();
+    table.at_rest();
+    assert_eq!(table.publisher.obstacles(), []);
+}
+
+#[test]
+fn without_rights_the_cluster_waits_and_others_do_not() {
+    let mut table = Table::new().open();
+    let (request, _) = table.write();
+    table.fail(&request, Failure::Forbidden("may not create".into()));
+    let mut other = EdgePlacement::default();
+    other.metadata.uid = "uid-o".into();
+    table.publisher.apply(&Event::edge_placement(ObjectKey::new("elsewhere", "o"), other), table.now);
+    let (_, write) = table.write();
+    assert_eq!(write.key.cluster, "elsewhere");
+    let obstacle = &table.publisher.obstacles()[0];
+    assert_eq!((&*obstacle.cluster, &*obstacle.reason), ("ws", "cannot create: may not create"));
+}
+
+#[test]
+fn what_is_refused_is_parked_until_it_changes() {
+    let mut table = Table::new().open();
+    let (request, _) = table.write();
+    table.fail(&request, Failure::Rejected("too large".into()));
+    assert_eq!(table.poll(), None);
+    assert_eq!(table.publisher.obstacles()[0].reason, "too large");
+    table.sync_target("b");
+    let (_, write) = table.write();
+    assert_eq!(names(&write), ["a", "b"]);
+}
+
+#[test]
+fn a_busy_server_says_how_long_to_wait() {
+    let mut table = Table::new().open();
+    let (request, _) = table.write();
+    table.fail(&request, Failure::Busy(Some(Time::from_secs(7))));
+    let waited = table.wait();
+    assert!((Time::from_secs(7)..Time::from_secs(10)).contains(&waited), "{waited:?}");
+    let _ = table.succeed();
+    table.at_rest();
+}
+
+#[test]
+fn failures_are_tried_again_ever_more_slowly_and_for_ever() {
+    let mut table = Table::new().open();
+    let mut longest = Time::ZERO;
+    for _ in 0..40 {
+        let (request, write) = table.write();
+        assert_eq!(write.verb, Verb::Create);
+        table.fail(&request, Failure::NotDone("refused".into()));
+        longest = longest.max(table.wait());
+    }
+    assert!(longest > Time::from_secs(5) && longest <= Time::from_secs(31), "{longest:?}");
+    let _ = table.succeed();
+    table.at_rest();
+}
+
+#[test]
+fn after_a_timeout_the_slice_is_read_first() {
+    let mut table = Table::new().open();
+    let before = table.succeed();
+    table.sync_target("b");
+    let (request, write) = table.write();
+    table.fail(&request, Failure::Unknown("timeout".into()));
+    table.wait();
+    let read = table.poll().unwrap();
+    assert_eq!(read.action, Action::ReadSlice(key("p")));
+    // It did take effect.
+    let stored = table.stored(&write);
+    assert_ne!(stored.metadata.resource_version, before.metadata.resource_version);
+    table.publisher.complete(read.id, Outcome::Slice(stored), table.now);
+    table.at_rest();
+}
+
+#[test]
+fn a_replacement_that_may_still_take_effect_is_overtaken_by_another_one() {
+    let mut table = Table::new().open();
+    let before = table.succeed();
+    table.sync_target("b");
+    let (request, _) = table.write();
+    table.fail(&request, Failure::Unknown("timeout".into()));
+    table.wait();
+    let read = table.poll().unwrap();
+    table.publisher.apply(&Event::SyncTarget(key("b"), None), table.now);
+    table.publisher.complete(read.id, Outcome::Slice(before), table.now);
+    // What is published is right again, but the late replacement would spoil it: a new version keeps it out.
+    let (request, write) = table.write();
+    assert_eq!((write.verb, names(&write)), (Verb::Replace, vec!["a".to_string()]));
+    let stored = table.stored(&write);
+    table.publisher.complete(request.id, Outcome::Slice(stored), table.now);
+    table.at_rest();
+}
+
+#[test]
+fn an_orphan_goes_when_its_placement_is_gone_for_certain() {
+    let mut table = Table::new().open();
+    let stored = table.succeed();
+    table.publisher.apply(&Event::EdgePlacement(key("p"), None), table.now);
+    let read = table.poll().unwrap();
+    assert_eq!(read.action, Action::ReadPlacement(key("p")));
+    table.publisher.complete(read.id, Outcome::Failed(Failure::NotFound), table.now);
+    let (request, write) = table.write();
+    assert_eq!((write.verb, write.uid), (Verb::Delete, Some(stored.metadata.uid.clone())));
+    table.publisher.complete(request.id, Outcome::Deleted, table.now);
+    // The watch lags: the dead do not come back.
+    table.publisher.observe_slice(&key("p"), Seen::Object(stored), table.now);
+    table.at_rest();
+}
+
+#[test]
+fn a_placement_that_exists_after_all_keeps_its_slices() {
+    let mut table = Table::new().open();
+    let _ = table.succeed();
+    table.publisher.apply(&Event::EdgePlacement(key("p"), None), table.now);
+    let read = table.poll().unwrap();
+    table.publisher.complete(read.id, Outcome::Placement { uid: "uid-new".into() }, table.now);
+    table.wait();
+    table.placement("p", "uid-new", 1);
+    // It has come again: its slice names its new UID, which is read from the server before.
+    let read = table.poll().unwrap();
+    assert_eq!(read.action, Action::ReadPlacement(key("p")));
+    table.publisher.complete(read.id, Outcome::Placement { uid: "uid-new".into() }, table.now);
+    let (_, write) = table.write();
+    assert_eq!(write.verb, Verb::Replace);
+    assert_eq!(write.object.unwrap().metadata.owner_references[0].uid, "uid-new");
+}
+
+#[test]
+fn a_slice_that_others_edit_again_and_again_is_repaired_more_and_more_slowly() {
+    let mut table = Table::new().open();
+    table.publisher.set_status_fields(StatusFields::Off);
+    let mut stored = table.succeed();
+    let mut delayed = 0;
+    for _ in 0..8 {
+        table.version += 1;
+        stored.destinations.clear();
+        stored.metadata.resource_version = table.version.to_string();
+        table.publisher.observe_slice(&key("p"), Seen::Object(stored.clone()), table.now);
+        if table.publisher.next_wakeup().is_none() {
+            if let Some(request) = table.poll() {
+                let Action::Write(write) = &request.action else { panic!() };
+                stored = table.stored(&write.clone());
+                table.publisher.complete(request.id, Outcome::Slice(stored.clone()), table.now);
+                continue;
+            }
+        }
+        table.wait();
+        delayed += 1;
+        stored = table.succeed();
+    }
+    assert!((3..=5).contains(&delayed), "{delayed}");
+}
+
+#[test]
+fn a_server_that_keeps_something_else_is_not_asked_again_at_once() {
+    let mut table = Table::new().open();
+    let (request, write) = table.write();
+    let mut pruned = table.stored(&write);
+    pruned.destinations.clear();
+    table.publisher.complete(request.id, Outcome::Slice(pruned), table.now);
+    table.wait();
+    let (_, write) = table.write();
+    assert_eq!((write.verb, names(&write)), (Verb::Replace, vec!["a".to_string()]));
+}
+
+// === Status ===
+
+#[track_caller]
+fn status(table: &mut Table) -> StatusWrite {
+    let request = table.poll().expect("a request");
+    let Action::Status(status) = request.action else { panic!("{:?}", request.action) };
+    table.publisher.complete(request.id, Outcome::StatusWritten, table.now);
+    status
+}
+
+#[test]
+fn status_says_which_generation_the_slices_answer() {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(StatusFields::All);
+    let mut table = table.open();
+    let (request, write) = table.write();
+    assert_eq!(table.poll(), None, "not before the slices are there");
+    let stored = table.stored(&write);
+    table.publisher.complete(request.id, Outcome::Slice(stored), table.now);
+    let written = status(&mut table);
+    assert_eq!((written.spec_generation, written.matching_location_count), (Some(1), Some(1)));
+    assert_eq!((written.destination_count, written.slice_count), (Some(1), Some(1)));
+    let condition = &written.conditions.unwrap()[0];
+    assert_eq!((&*condition.kind, &*condition.status, &*condition.reason), ("Resolved", "True", "Resolved"));
+    table.at_rest();
+    // Counts alone can wait.
+    table.sync_target("b");
+    let _ = table.succeed();
+    let waited = table.wait();
+    assert!(waited > Time::from_secs(9) && waited <= Time::from_secs(10), "{waited:?}");
+    let written = status(&mut table);
+    assert_eq!((written.destination_count, written.conditions, written.spec_generation), (Some(2), None, None));
+    table.at_rest();
+}
+
+#[test]
+fn an_invalid_selector_is_reported_at_once_and_its_slice_stays() {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(StatusFields::All);
+    let mut table = table.open();
+    let _ = table.succeed();
+    let _ = status(&mut table);
+    let mut broken = EdgePlacement::default();
+    broken.metadata.uid = "uid-p".into();
+    broken.metadata.generation = 2;
+    let expression = LabelSelectorRequirement { key: "env".into(), operator: "Like".into(), values: Vec::new() };
+    broken.spec.location_selectors.push(LabelSelector { match_expressions: vec![expression], ..Default::default() });
+    table.publisher.apply(&Event::edge_placement(key("p"), broken), table.now);
+    let written = status(&mut table);
+    assert_eq!((written.spec_generation, written.destination_count), (None, None));
+    let condition = &written.conditions.unwrap()[0];
+    assert_eq!((&*condition.status, &*condition.reason), ("False", "InvalidSelector"));
+    assert!(
+        condition.message.contains("spec.locationSelectors[0].matchExpressions[0].operator"),
+        "{}",
+        condition.message
+    );
+    table.at_rest();
+    table.placement("p", "uid-p", 3);
+    table.publisher.observe_status(&key("p"), EdgePlacementStatus::default());
+    assert_eq!(status(&mut table).spec_generation, Some(3));
+    table.at_rest();
+}
+
+#[test]
+fn without_a_status_subresource_each_write_raises_the_generation_and_does_not_cause_the_next() {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(StatusFields::Original);
+    let mut table = table.open();
+    let _ = table.succeed();
+    let written = status(&mut table);
+    assert_eq!((written.spec_generation, written.matching_location_count), (Some(1), Some(1)));
+    assert_eq!((written.destination_count, written.conditions), (None, None));
+    let observed =
+        EdgePlacementStatus { spec_generation: 1, matching_location_count: 1, ..EdgePlacementStatus::default() };
+    table.placement("p", "uid-p", 2);
+    table.publisher.observe_status(&key("p"), observed);
+    table.at_rest();
+    // More destinations are no reason either.
+    table.sync_target("b");
+    let _ = table.succeed();
+    table.at_rest();
+}
+
+#[test]
+fn objects_are_found_by_the_cluster_that_the_caller_names() {
+    let mut table = Table::new().open();
+    let (_, write) = table.write();
+    let annotations = write.object.unwrap().metadata.annotations;
+    assert_eq!(annotations.get(CLUSTER_ANNOTATION).map(String::as_str), Some("ws"));
+}
