@@ -148,8 +148,8 @@ async fn work(args: &SchedulerArgs, target: Target<'_>, handles: Handles) -> Res
         Target::Kcp(connections) => {
             let flags = &args.kcp;
             let exports = kcp::Exports {
-                provider: client::requesting(&connections.espw.config),
-                root: client::requesting(&connections.root.config),
+                provider: connections.espw,
+                root: connections.root,
                 edge: flags.edge_export.as_ref().map(export),
                 scheduling: flags.scheduling_export.as_ref().map(export),
                 workload: flags.workload_export.as_ref().map(export),
@@ -157,12 +157,8 @@ async fn work(args: &SchedulerArgs, target: Target<'_>, handles: Handles) -> Res
             run_engine(args, Arc::new(kcp::Kcp::start(exports, input)), inputs, handles).await;
         }
         Target::Kubernetes(connections) => {
-            let config = client::requesting(&connections.espw.config);
-            let backend = kubernetes::Kubernetes::start(config, args.cluster_name().to_owned(), input);
-            let backend = backend.await.map_err(|error| ClientError::Client {
-                url: connections.espw.config.cluster_url.to_string(),
-                reason: client::causes(&error),
-            })?;
+            let cluster = args.cluster_name().to_owned();
+            let backend = kubernetes::Kubernetes::start(&connections.espw, cluster, input).await?;
             run_engine(args, Arc::new(backend), inputs, handles).await;
         }
         Target::Folder(dir, out) => {
@@ -201,10 +197,8 @@ async fn run_engine<B: Backend>(
         status_fields: StatusFields::Off,
     };
     let may_write = leadership.clone();
-    let leadership = engine::Leadership {
-        leading: leadership.leading(),
-        may_write: Box::new(move |now| may_write.may_write(now)),
-    };
+    let leadership =
+        engine::Leadership { leading: leadership.leading(), may_write: Box::new(move |now| may_write.may_write(now)) };
     let report = Arc::new(Reporter { metrics, health });
     let summary = engine::run(backend, inputs, settings, leadership, report, shutdown).await;
     let engine::Summary { abandoned, counts } = summary;
@@ -240,7 +234,7 @@ async fn find<'a>(args: &'a SchedulerArgs, health: &Health) -> Result<Target<'a>
     tracing::info!(serverURL = url, context = espw.context, origin = %espw.origin, "using kubeconfig");
     let found = match mode {
         Mode::Auto => {
-            let found = detect::detect(&client::client(&client::requesting(&espw.config))?, &url, health).await;
+            let found = detect::detect(&espw.client()?, &url, health).await;
             tracing::info!(mode = %found, "found out what the server is");
             found
         }
@@ -249,6 +243,9 @@ async fn find<'a>(args: &'a SchedulerArgs, health: &Health) -> Result<Target<'a>
     if found == Mode::Kcp {
         if args.place.cluster_name.is_some() {
             tracing::warn!("--cluster-name has no effect on kcp: each workspace is a logical cluster of its own");
+        }
+        if !args.roles.base().is_empty() {
+            tracing::info!(v = 2, "--base-… flags have no effect: writes go through the APIExport");
         }
         let root = &connections.root;
         tracing::info!(v = 4, serverURL = %root.config.cluster_url, context = root.context, "using kcp's root workspace");
@@ -270,7 +267,7 @@ fn elect(
             // Replicas with different contexts, but one export, must meet at one Lease.
             let workspace = args.kcp.edge_export.as_ref().and_then(|export| export.workspace.as_deref());
             let espw = &connections.espw;
-            (workspace.map_or_else(|| Ok(espw.clone()), |workspace| client::in_workspace(espw, workspace))?, "default")
+            (workspace.map_or_else(|| Ok(espw.clone()), |workspace| espw.in_workspace(workspace))?, "default")
         }
         Target::Kubernetes(connections) => {
             (connections.espw.clone(), connections.espw.pod_namespace().unwrap_or("default"))
@@ -282,8 +279,7 @@ fn elect(
     }
     let namespace = flags.leader_elect_resource_namespace.as_deref().unwrap_or(default_namespace);
     let config = flags.election(lease::identity()).map_err(Fatal::Flags)?;
-    let client = client::client(&client::requesting(&connection.config))?;
-    let place = Place::new(client, namespace, &flags.leader_elect_resource_name);
+    let place = Place::new(connection.client()?, namespace, &flags.leader_elect_resource_name);
     let (leadership, keeper) = lease::start(place, config, Arc::clone(health), Arc::clone(metrics));
     Ok((leadership, Some(keeper)))
 }

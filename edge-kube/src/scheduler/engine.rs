@@ -71,13 +71,6 @@ pub(crate) struct Leadership {
     pub(crate) may_write: Box<dyn Fn(Instant) -> bool + Send + Sync>,
 }
 
-impl Leadership {
-    /// Without leader election.
-    pub(crate) fn always() -> Self {
-        Self { leading: watch::channel(true).1, may_write: Box::new(|_| true) }
-    }
-}
-
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Summary {
