@@ -115,6 +115,7 @@ pub(crate) fn run(args: &SchedulerArgs) -> Result<(), Fatal> {
 async fn serve(args: &SchedulerArgs) -> Result<(), Fatal> {
     let mut shutdown = shutdown::on_signal()?;
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::new(STALE_AFTER)));
+    tell_shutdown(shutdown.clone(), Arc::clone(&health));
     log_settings(args);
     let admin = match &args.watch.bind_address.0 {
         Some(address) => Some(Admin::bind(address, Arc::clone(&health), Arc::clone(&metrics)).await?),
@@ -130,12 +131,20 @@ async fn serve(args: &SchedulerArgs) -> Result<(), Fatal> {
     let (leadership, keeper) = elect(args, &target, &health, &metrics)?;
     let handles = Handles { metrics, health: Arc::clone(&health), leadership, shutdown };
     let worked = work(args, target, handles).await;
-    health.set("shutdown", Err("the scheduler is shutting down".into()));
     if let Some(keeper) = keeper {
         keeper.release().await;
     }
     tracing::info!("stopped");
     worked
+}
+
+/// Whoever shuts down is not ready any more, though writes may still be on their way.
+fn tell_shutdown(mut shutdown: tokio::sync::watch::Receiver<bool>, health: Arc<Health>) {
+    tokio::spawn(async move {
+        if shutdown.wait_for(|stop| *stop).await.is_ok() {
+            health.set("shutdown", Err("the scheduler is shutting down".into()));
+        }
+    });
 }
 
 /// Reads, decides and writes until shutdown, when all writes have come to an end.
@@ -199,7 +208,7 @@ async fn run_engine<B: Backend>(
     let may_write = leadership.clone();
     let leadership =
         engine::Leadership { leading: leadership.leading(), may_write: Box::new(move |now| may_write.may_write(now)) };
-    let report = Arc::new(Reporter { metrics, health });
+    let report = Arc::new(Reporter::new(metrics, health));
     let summary = engine::run(backend, inputs, settings, leadership, report, shutdown).await;
     let engine::Summary { abandoned, counts } = summary;
     tracing::info!(abandoned, pending = counts.dirty, slices = counts.published, "stopped controller");
