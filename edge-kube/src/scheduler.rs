@@ -115,6 +115,7 @@ pub(crate) fn run(args: &SchedulerArgs) -> Result<(), Fatal> {
 async fn serve(args: &SchedulerArgs) -> Result<(), Fatal> {
     let mut shutdown = shutdown::on_signal()?;
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::new(STALE_AFTER)));
+    tell_shutdown(shutdown.clone(), Arc::clone(&health));
     log_settings(args);
     let admin = match &args.watch.bind_address.0 {
         Some(address) => Some(Admin::bind(address, Arc::clone(&health), Arc::clone(&metrics)).await?),
@@ -130,12 +131,20 @@ async fn serve(args: &SchedulerArgs) -> Result<(), Fatal> {
     let (leadership, keeper) = elect(args, &target, &health, &metrics)?;
     let handles = Handles { metrics, health: Arc::clone(&health), leadership, shutdown };
     let worked = work(args, target, handles).await;
-    health.set("shutdown", Err("the scheduler is shutting down".into()));
     if let Some(keeper) = keeper {
         keeper.release().await;
     }
     tracing::info!("stopped");
     worked
+}
+
+/// Whoever shuts down is not ready any more, though writes may still be on their way.
+fn tell_shutdown(mut shutdown: tokio::sync::watch::Receiver<bool>, health: Arc<Health>) {
+    tokio::spawn(async move {
+        if shutdown.wait_for(|stop| *stop).await.is_ok() {
+            health.set("shutdown", Err("the scheduler is shutting down".into()));
+        }
+    });
 }
 
 /// Reads, decides and writes until shutdown, when all writes have come to an end.
@@ -148,8 +157,8 @@ async fn work(args: &SchedulerArgs, target: Target<'_>, handles: Handles) -> Res
         Target::Kcp(connections) => {
             let flags = &args.kcp;
             let exports = kcp::Exports {
-                provider: client::requesting(&connections.espw.config),
-                root: client::requesting(&connections.root.config),
+                provider: connections.espw,
+                root: connections.root,
                 edge: flags.edge_export.as_ref().map(export),
                 scheduling: flags.scheduling_export.as_ref().map(export),
                 workload: flags.workload_export.as_ref().map(export),
@@ -157,12 +166,8 @@ async fn work(args: &SchedulerArgs, target: Target<'_>, handles: Handles) -> Res
             run_engine(args, Arc::new(kcp::Kcp::start(exports, input)), inputs, handles).await;
         }
         Target::Kubernetes(connections) => {
-            let config = client::requesting(&connections.espw.config);
-            let backend = kubernetes::Kubernetes::start(config, args.cluster_name().to_owned(), input);
-            let backend = backend.await.map_err(|error| ClientError::Client {
-                url: connections.espw.config.cluster_url.to_string(),
-                reason: client::causes(&error),
-            })?;
+            let cluster = args.cluster_name().to_owned();
+            let backend = kubernetes::Kubernetes::start(&connections.espw, cluster, input).await?;
             run_engine(args, Arc::new(backend), inputs, handles).await;
         }
         Target::Folder(dir, out) => {
@@ -203,7 +208,7 @@ async fn run_engine<B: Backend>(
     let may_write = leadership.clone();
     let leadership =
         engine::Leadership { leading: leadership.leading(), may_write: Box::new(move |now| may_write.may_write(now)) };
-    let report = Arc::new(Reporter { metrics, health });
+    let report = Arc::new(Reporter::new(metrics, health));
     let summary = engine::run(backend, inputs, settings, leadership, report, shutdown).await;
     let engine::Summary { abandoned, counts } = summary;
     tracing::info!(abandoned, pending = counts.dirty, slices = counts.published, "stopped controller");
@@ -238,7 +243,7 @@ async fn find<'a>(args: &'a SchedulerArgs, health: &Health) -> Result<Target<'a>
     tracing::info!(serverURL = url, context = espw.context, origin = %espw.origin, "using kubeconfig");
     let found = match mode {
         Mode::Auto => {
-            let found = detect::detect(&client::client(&client::requesting(&espw.config))?, &url, health).await;
+            let found = detect::detect(&espw.client()?, &url, health).await;
             tracing::info!(mode = %found, "found out what the server is");
             found
         }
@@ -247,6 +252,9 @@ async fn find<'a>(args: &'a SchedulerArgs, health: &Health) -> Result<Target<'a>
     if found == Mode::Kcp {
         if args.place.cluster_name.is_some() {
             tracing::warn!("--cluster-name has no effect on kcp: each workspace is a logical cluster of its own");
+        }
+        if !args.roles.base().is_empty() {
+            tracing::info!(v = 2, "--base-… flags have no effect: writes go through the APIExport");
         }
         let root = &connections.root;
         tracing::info!(v = 4, serverURL = %root.config.cluster_url, context = root.context, "using kcp's root workspace");
@@ -268,7 +276,7 @@ fn elect(
             // Replicas with different contexts, but one export, must meet at one Lease.
             let workspace = args.kcp.edge_export.as_ref().and_then(|export| export.workspace.as_deref());
             let espw = &connections.espw;
-            (workspace.map_or_else(|| Ok(espw.clone()), |workspace| client::in_workspace(espw, workspace))?, "default")
+            (workspace.map_or_else(|| Ok(espw.clone()), |workspace| espw.in_workspace(workspace))?, "default")
         }
         Target::Kubernetes(connections) => {
             (connections.espw.clone(), connections.espw.pod_namespace().unwrap_or("default"))
@@ -280,8 +288,7 @@ fn elect(
     }
     let namespace = flags.leader_elect_resource_namespace.as_deref().unwrap_or(default_namespace);
     let config = flags.election(lease::identity()).map_err(Fatal::Flags)?;
-    let client = client::client(&client::requesting(&connection.config))?;
-    let place = Place::new(client, namespace, &flags.leader_elect_resource_name);
+    let place = Place::new(connection.client()?, namespace, &flags.leader_elect_resource_name);
     let (leadership, keeper) = lease::start(place, config, Arc::clone(health), Arc::clone(metrics));
     Ok((leadership, Some(keeper)))
 }

@@ -128,8 +128,8 @@ fn answer<B>(request: &Request<B>, health: &Health, metrics: &Metrics) -> Respon
         query.split('&').any(|pair| pair.split_once('=').map_or(pair, |(key, _)| key) == "verbose")
     });
     match path {
-        "/livez" => checks("livez", &health.live(), verbose),
-        "/readyz" => checks("readyz", &health.ready(), verbose),
+        "/livez" => checks("livez", &health.live(), health, verbose),
+        "/readyz" => checks("readyz", &health.ready(), health, verbose),
         _ => {
             let accepts = |value: &HeaderValue| value.to_str().is_ok_and(|accept| accept.contains("openmetrics-text"));
             let openmetrics = request.headers().get_all(header::ACCEPT).iter().any(accepts);
@@ -140,7 +140,7 @@ fn answer<B>(request: &Request<B>, health: &Health, metrics: &Metrics) -> Respon
 }
 
 /// `ok`, or one line for each check: always if one failed, else if it was asked for.
-fn checks(name: &str, checks: &[(String, Check)], verbose: bool) -> Response<Full<Bytes>> {
+fn checks(name: &str, checks: &[(String, Check)], health: &Health, verbose: bool) -> Response<Full<Bytes>> {
     let failed = checks.iter().any(|(_, check)| check.is_err());
     if !failed && !verbose {
         return text(StatusCode::OK, PLAIN, "ok".into());
@@ -149,7 +149,10 @@ fn checks(name: &str, checks: &[(String, Check)], verbose: bool) -> Response<Ful
     for (check, result) in checks {
         // Writing to a string does not fail.
         let _ = match result {
-            Ok(()) => writeln!(body, "[+]{check} ok"),
+            Ok(()) => match health.noted(check) {
+                Some(note) => writeln!(body, "[+]{check} ok, {}", note.replace('\n', " ")),
+                None => writeln!(body, "[+]{check} ok"),
+            },
             Err(reason) => writeln!(body, "[-]{check} failed: {}", reason.replace('\n', " ")),
         };
     }

@@ -8,6 +8,7 @@ use kube::Client;
 use super::client::causes;
 use super::flags::Mode;
 use super::health::Health;
+use super::rest::TIMEOUT;
 
 /// The API group of APIExports: a workspace of kcp has it, and nothing else does.
 const KCP_GROUP: &str = "apis.kcp.io";
@@ -22,15 +23,16 @@ pub(crate) async fn detect(client: &Client, url: &str, health: &Health) -> Mode<
     let mut wait = Duration::from_millis(500);
     let mut said = String::new();
     loop {
-        let reason = match client.list_api_groups().await {
-            Ok(groups) => {
+        let reason = match tokio::time::timeout(TIMEOUT, client.list_api_groups()).await {
+            Ok(Ok(groups)) => {
                 health.remove(CHECK);
                 return mode(&groups);
             }
-            Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) => {
+            Err(_) => format!("no answer within {} s", TIMEOUT.as_secs()),
+            Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403) => {
                 format!("{}; use --mode kcp or --mode kubernetes, or grant the right to read /apis", status.message)
             }
-            Err(error) => causes(&error),
+            Ok(Err(error)) => causes(&error),
         };
         if reason != said {
             tracing::warn!(serverURL = url, err = reason, "cannot find out yet what the server is; trying again");

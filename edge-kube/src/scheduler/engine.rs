@@ -27,6 +27,9 @@ use super::backend::{Backend, Input};
 use super::report::Report;
 use turn::Engine;
 
+/// As users know it from the log of the original.
+const CONTROLLER: &str = "edge-scheduler";
+
 /// How many inputs may wait for the engine. A full slice takes up to 300 KB decoded, so this bounds memory as well.
 pub(crate) const INPUT_CAPACITY: usize = 128;
 
@@ -71,13 +74,6 @@ pub(crate) struct Leadership {
     pub(crate) may_write: Box<dyn Fn(Instant) -> bool + Send + Sync>,
 }
 
-impl Leadership {
-    /// Without leader election.
-    pub(crate) fn always() -> Self {
-        Self { leading: watch::channel(true).1, may_write: Box::new(|_| true) }
-    }
-}
-
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Summary {
@@ -98,7 +94,7 @@ pub(crate) async fn run<B: Backend>(
     report: Arc<dyn Report>,
     mut shutdown: watch::Receiver<bool>,
 ) -> Summary {
-    tracing::info!(controller = "edge-scheduler", "starting controller");
+    tracing::info!(controller = CONTROLLER, "starting controller");
     let Leadership { mut leading, may_write } = leadership;
     let mut publisher = Publisher::new(settings.scheduler);
     if settings.keep_destinations {

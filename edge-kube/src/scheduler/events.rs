@@ -12,6 +12,8 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::rest::TIMEOUT;
+
 /// The reasons of a condition that make an Event.
 const REASONS: [&str; 2] = ["InvalidSelector", "SliceConflict"];
 
@@ -64,8 +66,10 @@ impl Events {
         };
         let recorder = self.recorder.clone();
         tokio::spawn(async move {
-            if let Err(error) = recorder.publish(&event, &reference).await {
-                debug!(%error, "an Event was not published");
+            match tokio::time::timeout(TIMEOUT, recorder.publish(&event, &reference)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => debug!(%error, "an Event was not published"),
+                Err(_) => debug!("an Event was not published in time"),
             }
         });
     }

@@ -14,6 +14,8 @@ pub(crate) type Check = Result<(), String>;
 #[derive(Debug)]
 pub(crate) struct Health {
     checks: Mutex<BTreeMap<String, Check>>,
+    /// What those that pass have to tell all the same.
+    notes: Mutex<BTreeMap<String, String>>,
     started: Instant,
     /// Milliseconds after `started`, plus one; 0 before the first.
     beat: AtomicU64,
@@ -23,7 +25,13 @@ pub(crate) struct Health {
 impl Health {
     /// `stale_after`: so long may the engine be without a heartbeat before it counts as hung.
     pub(crate) fn new(stale_after: Duration) -> Self {
-        Self { checks: Mutex::default(), started: Instant::now(), beat: AtomicU64::new(0), stale_after }
+        Self {
+            checks: Mutex::default(),
+            notes: Mutex::default(),
+            started: Instant::now(),
+            beat: AtomicU64::new(0),
+            stale_after,
+        }
     }
 
     /// Sets a check of [`Self::ready`]: `health.set("sources", Err("waiting for APIExport edge.kcp.io".into()))`.
@@ -35,6 +43,21 @@ impl Health {
                 checks.insert(name.to_owned(), check);
             }
         }
+    }
+
+    /// A check passes, though something may be told of it.
+    pub(crate) fn note(&self, name: &str, note: Option<String>) {
+        self.set(name, Ok(()));
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        match note {
+            Some(note) => notes.insert(name.to_owned(), note),
+            None => notes.remove(name),
+        };
+    }
+
+    /// What [`Self::note`] was told of a check.
+    pub(crate) fn noted(&self, name: &str) -> Option<String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Removes a check: of a source that is no more.

@@ -15,28 +15,29 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use edge_core::object::{Kind, ObjectKey};
 use edge_core::publisher::{Action, Failure, Outcome};
-use kube::{Client, Config};
+use kube::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::info;
 
 use super::backend::{Backend, Input, SourceId};
+use super::client::{ClientError, Connection};
 use super::decode::Clusters;
 use super::rest::{Target, plural};
-use super::source::{Setup, Source, Subresources, client};
+use super::source::{Setup, Source, Subresources};
 use super::watch::ListedAt;
 use endpoints::{Endpoints, Place};
-use export::{Export, follow, in_workspace, workspace_of};
+use export::{Export, follow};
 
 pub(crate) use export::ExportRef;
 
 /// Where to look for the exports.
 pub(crate) struct Exports {
     /// The edge service provider workspace.
-    pub(crate) provider: Config,
+    pub(crate) provider: Connection,
     /// kcp's root workspace, with the rights to read the exports there.
-    pub(crate) root: Config,
+    pub(crate) root: Connection,
     /// Of EdgePlacement and SinglePlacementSlice; by default `edge.kcp.io` in the provider workspace.
     pub(crate) edge: Option<ExportRef>,
     /// Of Location; by default the edge export if it serves the kind, or else `scheduling.kcp.io` in root.
@@ -148,8 +149,8 @@ impl Routes {
 /// Starts and ends sources as the endpoints of the exports come and go.
 struct Keeper {
     endpoints: Endpoints,
-    provider: Config,
-    root: Config,
+    provider: Connection,
+    root: Connection,
     input: mpsc::Sender<Input>,
     relisted: watch::Receiver<Option<Instant>>,
     routes: Arc<Routes>,
@@ -190,26 +191,32 @@ impl Keeper {
         let needed = self.endpoints.needed();
         self.followers.retain(|place, _| needed.contains(place));
         for place in needed {
-            let config = self.config(&place);
+            let connection = match self.connection(&place) {
+                Ok(connection) => connection,
+                Err(error) => {
+                    self.endpoints.found(&place, Err(error.to_string()));
+                    continue;
+                }
+            };
             let found = found.clone();
             self.followers.entry(place).or_insert_with_key(|place| {
                 let mut task = JoinSet::new();
-                task.spawn(follow(config, place.export().name.clone(), place.clone(), found));
+                task.spawn(follow(connection, place.export().name.clone(), place.clone(), found));
                 task
             });
         }
     }
 
-    fn config(&self, place: &Place) -> Config {
+    fn connection(&self, place: &Place) -> Result<Connection, ClientError> {
         let base = match place {
             Place::Provider(_) => &self.provider,
             Place::Root(_) => &self.root,
         };
         match (&place.export().workspace, place) {
-            (Some(workspace), _) => in_workspace(base, workspace),
+            (Some(workspace), _) => base.in_workspace(workspace),
             // A context for root may name no workspace.
-            (None, Place::Root(_)) if workspace_of(base).is_empty() => in_workspace(base, "root"),
-            (None, _) => base.clone(),
+            (None, Place::Root(_)) if base.workspace().is_empty() => base.in_workspace("root"),
+            (None, _) => Ok(base.clone()),
         }
     }
 
@@ -252,17 +259,10 @@ impl Keeper {
         self.next += 1;
         let name = &place.export().name;
         info!(exportName = %name, serverURL = url, resources = ?kinds.iter().map(|kind| plural(*kind)).collect::<Vec<_>>(), "Found APIExport view");
-        let mut config = self.config(place);
-        let client = match url.parse() {
-            Ok(uri) => {
-                config.cluster_url = uri;
-                client(config)
-            }
-            Err(error) => return Some(Err(format!("APIExport {name} has the URL {url}, which is none: {error}"))),
-        };
-        let client = match client {
+        let connection = self.connection(place).and_then(|connection| connection.at(url));
+        let client = match connection.and_then(|connection| connection.client()) {
             Ok(client) => client,
-            Err(error) => return Some(Err(format!("no client for {url}: {error}"))),
+            Err(error) => return Some(Err(format!("APIExport {name}: {error}"))),
         };
         self.routes.add(id, client.clone());
         let added = Input::SourceAdded { source: id, name: format!("{name} at {url}"), kinds: kinds.into() };

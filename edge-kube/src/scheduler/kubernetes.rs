@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use edge_core::object::Kind;
 use edge_core::publisher::{Action, Failure, Outcome};
-use kube::{Client, Config};
+use kube::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::backend::{Backend, Input, SourceId};
+use super::client::{ClientError, Connection};
 use super::decode::Clusters;
 use super::events::Events;
 use super::rest::Target;
-use super::source::{Setup, Source, Subresources, client};
+use super::source::{Setup, Source, Subresources};
 
 const SOURCE: SourceId = SourceId(0);
 
@@ -31,14 +32,14 @@ impl Kubernetes {
     ///
     /// # Errors
     ///
-    /// The configuration makes no client, for example because a certificate cannot be read.
+    /// The connection makes no client, for example because a certificate cannot be read.
     pub(crate) async fn start(
-        config: Config,
+        connection: &Connection,
         cluster: String,
         input: mpsc::Sender<Input>,
-    ) -> Result<Self, kube::Error> {
-        let name = config.cluster_url.to_string();
-        let client = client(config)?;
+    ) -> Result<Self, ClientError> {
+        let name = connection.config.cluster_url.to_string();
+        let client = connection.client()?;
         let clusters = Clusters::One(cluster);
         let subresources = Arc::<Subresources>::default();
         let (relist, relisted) = watch::channel(None);

@@ -1,10 +1,11 @@
 //! Brings what the engine tells to metrics and probes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use edge_core::object::Kind;
 use edge_core::publisher::{Counts, Obstacle};
+use tokio::time::Instant;
 
 use super::health::Health;
 use super::metrics::{EventType, Metrics, set};
@@ -14,10 +15,32 @@ use super::report::{Report, Verb};
 /// workspace serves the others.
 const OBSTACLES: &str = "writes";
 
+/// So many obstacles are told of at a time: a template may have made thousands.
+const MOST: usize = 10;
+
+/// The same obstacle is told of no more often.
+const REMIND: Duration = Duration::from_secs(300);
+
 /// What the engine tells, for metrics and probes.
 pub(super) struct Reporter {
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Arc<Health>,
+    /// Which obstacles were told of, and when.
+    told: Mutex<Vec<(String, Instant)>>,
+}
+
+impl Reporter {
+    pub(super) fn new(metrics: Arc<Metrics>, health: Arc<Health>) -> Self {
+        health.note(OBSTACLES, None);
+        Self { metrics, health, told: Mutex::default() }
+    }
+}
+
+fn text(Obstacle { cluster, name, reason, .. }: &Obstacle) -> String {
+    match name {
+        Some(name) => format!("{cluster}|{name}: {reason}"),
+        None => format!("{cluster}: {reason}"),
+    }
 }
 
 impl Report for Reporter {
@@ -62,10 +85,23 @@ impl Report for Reporter {
     }
 
     fn obstacles(&self, obstacles: &[Obstacle]) {
-        for Obstacle { cluster, name, reason, .. } in obstacles.iter().take(10) {
-            tracing::warn!(cluster, name = name.as_deref().unwrap_or_default(), err = reason, "writes wait");
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|(what, at)| now.duration_since(*at) < REMIND && obstacles.iter().any(|one| text(one) == *what));
+        for obstacle in obstacles.iter().take(MOST) {
+            let what = text(obstacle);
+            if told.iter().any(|(before, _)| *before == what) {
+                continue;
+            }
+            let Obstacle { cluster, name, reason, .. } = obstacle;
+            tracing::warn!(cluster, name, err = reason, "writes wait");
+            told.push((what, now));
         }
-        self.health.set(OBSTACLES, Ok(()));
+        let note = obstacles.first().map(|first| match obstacles.len() {
+            1 => format!("waiting: {}", text(first)),
+            count => format!("waiting in {count} places, such as {}", text(first)),
+        });
+        self.health.note(OBSTACLES, note);
     }
 
     fn leading(&self, leading: bool) {

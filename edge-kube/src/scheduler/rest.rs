@@ -18,6 +18,7 @@ use kube::client::Body;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::client::causes;
 use super::decode::Clusters;
 pub(crate) use answer::{Answer, Lost};
 
@@ -50,21 +51,6 @@ pub(crate) async fn send(client: &Client, request: Request<Body>, timeout: Durat
 /// A GET of `path`.
 pub(crate) fn get(path: &str) -> Result<Request<Body>, http::Error> {
     Request::get(path).header(header::ACCEPT, "application/json").body(Body::empty())
-}
-
-/// An error and what led to it, in one line.
-pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        // Many errors repeat what led to them.
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-        source = error.source();
-    }
-    text
 }
 
 /// Where requests about the objects of some logical cluster go.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use edge_core::object::{EDGE_GROUP, Kind};
 use edge_core::publisher::StatusFields;
-use kube::{Client, Config};
+use kube::Client;
 use serde::Deserialize;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,19 +22,7 @@ use super::watch::{After, ListedAt, Order, Route, Watcher};
 /// A status subresource may come with a new version of the CRD, and nothing else tells of it.
 const DISCOVERY_PERIOD: Duration = Duration::from_secs(600);
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A client for watches and writes: it repeats nothing by itself, since that would hide what happened.
-pub(crate) fn client(mut config: Config) -> Result<Client, kube::Error> {
-    config.default_retry = false;
-    // Each request has a timeout of its own; one for connections would end watches too.
-    config.read_timeout = None;
-    // So that a connection that cannot be made is told from an answer that does not come.
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    Client::try_from(config)
-}
 
 /// What a source is.
 pub(crate) struct Setup {

@@ -17,7 +17,7 @@ use kube::{Client, Config};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::source::client;
+use super::client::Connection;
 
 /// What was asked for.
 #[derive(Debug, Clone)]
@@ -26,6 +26,7 @@ pub(crate) struct Asked {
     /// With the query.
     pub(crate) path: String,
     pub(crate) content_type: String,
+    pub(crate) authorization: String,
     pub(crate) body: String,
 }
 
@@ -114,7 +115,7 @@ impl Server {
     }
 
     pub(crate) fn client(&self) -> Client {
-        client(self.config()).unwrap()
+        Connection::bare(self.config()).client().unwrap()
     }
 
     /// All requests until now.
@@ -138,10 +139,12 @@ async fn serve(
 ) -> Result<Answer, std::io::Error> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap().into()).unwrap_or_default();
     let asked = Asked {
         method: parts.method.to_string(),
         path: parts.uri.to_string(),
-        content_type: parts.headers.get("content-type").map(|v| v.to_str().unwrap().into()).unwrap_or_default(),
+        content_type: header("content-type"),
+        authorization: header("authorization"),
         body: String::from_utf8(body.to_vec()).unwrap(),
     };
     log.lock().unwrap().push(asked.clone());

@@ -262,6 +262,11 @@ impl Watcher {
         self.send(Input::Failing { source: self.source, kind: self.kind, reason }).await?;
         tokio::select! {
             () = tokio::time::sleep(backoff.failed()) => Ok(()),
+            Ok(()) = self.order.relist.changed() => {
+                // Who asks for it has just reached the server. What is to come next must see that it was asked for.
+                self.order.relist.mark_changed();
+                Ok(())
+            }
             () = self.input.closed() => Err(Closed),
         }
     }

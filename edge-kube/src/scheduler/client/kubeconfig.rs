@@ -60,13 +60,30 @@ impl fmt::Display for Origin {
 pub(super) struct Source {
     pub(super) origin: Origin,
     pub(super) kubeconfig: Option<Kubeconfig>,
+    pub(super) again: Again,
+}
+
+/// Where a kubeconfig was looked for.
+#[derive(Debug, Clone)]
+pub(super) struct Again {
+    file: Option<PathBuf>,
+    environment: Environment,
+}
+
+impl Again {
+    /// What is there now.
+    pub(super) fn find(&self) -> Result<Source, ClientError> {
+        Source::find(self.file.as_deref(), &self.environment)
+    }
 }
 
 impl Source {
     /// The file that is named, else `$KUBECONFIG`, else `~/.kube/config`, else the pod.
     pub(super) fn find(file: Option<&Path>, environment: &Environment) -> Result<Self, ClientError> {
-        if let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) {
-            return Self::files(vec![(file.to_owned(), read(file)?)]);
+        let file = file.filter(|file| !file.as_os_str().is_empty());
+        let again = Again { file: file.map(Into::into), environment: environment.clone() };
+        if let Some(file) = file {
+            return Self::files(vec![(file.to_owned(), read(file)?)], again);
         }
         let paths: Vec<PathBuf> = match &environment.kubeconfig {
             Some(list) => env::split_paths(list).filter(|path| !path.as_os_str().is_empty()).collect(),
@@ -82,21 +99,21 @@ impl Source {
             }
         }
         match (found.is_empty(), environment.in_cluster) {
-            (false, _) => Self::files(found),
-            (true, true) => Ok(Self { origin: Origin::InCluster, kubeconfig: None }),
+            (false, _) => Self::files(found, again),
+            (true, true) => Ok(Self { origin: Origin::InCluster, kubeconfig: None, again }),
             (true, false) => Err(ClientError::NoKubeconfig { looked: looked(&paths, environment) }),
         }
     }
 
     /// The first file that has an entry or sets a value wins.
-    fn files(found: Vec<(PathBuf, Kubeconfig)>) -> Result<Self, ClientError> {
+    fn files(found: Vec<(PathBuf, Kubeconfig)>, again: Again) -> Result<Self, ClientError> {
         let (mut files, mut merged) = (Vec::new(), Kubeconfig::default());
         for (path, mut kubeconfig) in found {
             kubeconfig.current_context = kubeconfig.current_context.filter(|context| !context.is_empty());
             merged = merged.merge(kubeconfig).map_err(|error| ClientError::invalid(&path, &error))?;
             files.push(path);
         }
-        Ok(Self { origin: Origin::Files(files), kubeconfig: Some(merged) })
+        Ok(Self { origin: Origin::Files(files), kubeconfig: Some(merged), again })
     }
 
     /// Whether there is a context of this name.

@@ -1,5 +1,6 @@
 use std::ffi::OsString;
 use std::fs;
+use std::path::PathBuf;
 
 use clap::Parser;
 use tempfile::TempDir;
@@ -82,7 +83,6 @@ async fn without_flags_it_is_the_current_context_and_kcps_root() {
     assert_eq!(url(&connections.espw), "https://127.0.0.1:6443/clusters/root:espw");
     assert_eq!(url(&connections.root), "https://127.0.0.1:6443/clusters/root");
     assert_eq!(connections.root.context.as_deref(), Some("root"));
-    assert!(connections.base.is_none());
     let shown = format!("{connections:?}");
     assert!(!shown.contains("s3cret") && shown.contains("root:espw"), "{shown}");
 }
@@ -97,7 +97,6 @@ async fn each_role_has_its_overrides() {
     assert_eq!(url(&connections.espw), "https://127.0.0.1:6443/clusters/root");
     assert_eq!(format!("{:?}", connections.espw.config.auth_info.token), "Some(SecretBox<str>([REDACTED]))");
     assert_eq!(url(&connections.root), "https://127.0.0.1:6443/");
-    assert_eq!(url(connections.base.as_ref().unwrap()), "https://127.0.0.1:7777/clusters/root:espw");
     let line = format!("--root-kubeconfig {} --context base", file.display());
     let connections = home.load(&line).await.unwrap();
     assert_eq!(url(&connections.espw), "https://127.0.0.1:6443/");
@@ -177,13 +176,33 @@ fn other_workspaces_keep_what_is_before_clusters() {
 }
 
 #[tokio::test]
-async fn clients_for_virtual_workspaces_take_any_url_and_refuse_what_is_none() {
-    let config = requesting(&Config::new("http://127.0.0.1:1".parse().unwrap()));
-    assert_eq!((config.default_retry, config.read_timeout), (false, Some(REQUEST_READ_TIMEOUT)));
-    assert!(watching(&config).read_timeout > Some(WATCH_TIMEOUT));
-    assert_eq!(watching(&config).headers.len(), 1, "tuned twice, one user agent");
-    assert!(at(&config, "http://h:1/services/apiexport/root/edge.kcp.io/clusters/*").is_ok());
+async fn the_base_role_is_taken_and_not_needed() {
+    let home = Home::with(KCP);
+    let line = "--base-kubeconfig /no/such/file --base-context nope --base-cluster nope --base-user nope";
+    let connections = home.load(line).await.unwrap();
+    assert_eq!(url(&connections.espw), "https://127.0.0.1:6443/clusters/root:espw");
+}
+
+#[tokio::test]
+async fn virtual_workspaces_are_at_any_url_and_refuse_what_is_none() {
+    let connection = Connection::bare(Config::new("http://127.0.0.1:1".parse().unwrap()));
+    let url = "http://h:1/services/apiexport/root/edge.kcp.io/clusters/*";
+    assert!(connection.at(url).unwrap().client().is_ok());
     for url in ["", "/services", "ftp://h", "http://", "h:1"] {
-        assert!(matches!(at(&config, url), Err(ClientError::Url { .. })), "{url}");
+        assert!(matches!(connection.at(url), Err(ClientError::Url { .. })), "{url}");
+    }
+}
+
+#[test]
+fn the_workspace_is_in_the_url() {
+    let at = |url: &str| Connection::bare(Config::new(url.parse().unwrap()));
+    for (url, workspace, other) in [
+        ("https://host:6443/clusters/root:espw", "root:espw", "https://host:6443/clusters/b"),
+        ("https://host:6443", "", "https://host:6443/clusters/b"),
+        ("https://host/proxy/clusters/a/", "a", "https://host/proxy/clusters/b"),
+    ] {
+        let connection = at(url);
+        assert_eq!(connection.workspace(), workspace);
+        assert_eq!(super::tests::url(&connection.in_workspace("b").unwrap()), other);
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use edge_core::object::ObjectKey;
+use edge_core::object::{Kind, ObjectKey};
 use edge_core::publisher::{Action, Failure, Outcome, Trigger};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::CONTROLLER;
 use crate::scheduler::report::Verb;
 
 /// Equal lines come no more often.
@@ -136,29 +137,26 @@ impl Log {
     }
 }
 
+/// With the names that users know from the original: a Location and the SyncTargets that it may hold are in the
+/// `locationWorkspace`, an EdgePlacement and its slices in the `workloadWorkspace`.
 fn success(sent: &Sent) {
-    let Sent { verb, key, destinations, trigger, .. } = sent;
-    let verb = verb.as_str();
-    let destinations = destinations.unwrap_or_default();
-    match trigger {
-        Some(Trigger { kind, key: trigger, count, .. }) => info!(
-            triggeringKind = %kind,
-            key = %trigger,
-            triggers = count,
-            singlePlacementSlice = %key.name,
-            cluster = %key.cluster,
-            verb,
-            destinations,
-            "updated SinglePlacementSlice"
-        ),
-        None => info!(
-            singlePlacementSlice = %key.name,
-            cluster = %key.cluster,
-            verb,
-            destinations,
-            "updated SinglePlacementSlice"
-        ),
-    }
+    let Sent { verb, key: slice, destinations, trigger, .. } = sent;
+    let cause = trigger.as_ref().map(|trigger| (trigger.kind, &trigger.key));
+    let of_location = cause.filter(|(kind, _)| matches!(kind, Kind::Location | Kind::SyncTarget));
+    info!(
+        v = 2,
+        controller = CONTROLLER,
+        triggeringKind = cause.map(|(kind, _)| tracing::field::display(kind)),
+        key = cause.map(|(_, key)| format!("{}|{}", key.cluster, key.name)),
+        triggers = trigger.as_ref().map(|trigger| trigger.count),
+        locationWorkspace = of_location.map(|(_, key)| key.cluster.as_str()),
+        location = cause.filter(|(kind, _)| *kind == Kind::Location).map(|(_, key)| key.name.as_str()),
+        workloadWorkspace = slice.cluster.as_str(),
+        singlePlacementSlice = slice.name.as_str(),
+        verb = verb.as_str(),
+        destinations,
+        "updated SinglePlacementSlice"
+    );
 }
 
 #[cfg(test)]

@@ -8,14 +8,13 @@ mod wire;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::Uri;
-use kube::{Client, Config};
+use kube::Client;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use crate::scheduler::backoff::Backoff;
+use crate::scheduler::client::Connection;
 use crate::scheduler::rest::{Answer, get, send};
-use crate::scheduler::source::client;
 use crate::scheduler::watch::stream::Lines;
 use wire::{ApiExport, SliceList};
 
@@ -50,39 +49,25 @@ pub(super) struct Export {
     pub(super) resources: BTreeSet<String>,
 }
 
-/// A configuration for another workspace of the same kcp.
-pub(super) fn in_workspace(config: &Config, workspace: &str) -> Config {
-    let mut config = config.clone();
-    let path = config.cluster_url.path().trim_end_matches('/');
-    let base = path.split_once("/clusters/").map_or(path, |(base, _)| base);
-    let mut parts = config.cluster_url.clone().into_parts();
-    parts.path_and_query = format!("{base}/clusters/{workspace}").parse().ok();
-    if let Ok(url) = Uri::from_parts(parts) {
-        config.cluster_url = url;
-    }
-    config
-}
-
-/// The workspace that a configuration names, for people and for comparison with what exports say.
-pub(super) fn workspace_of(config: &Config) -> &str {
-    config.cluster_url.path().split_once("/clusters/").map_or("", |(_, workspace)| workspace.trim_end_matches('/'))
-}
-
 /// Reads an APIExport again whenever it, or an endpoint slice beside it, may have changed, and tells what it found. Ends
 /// when nobody listens.
-pub(super) async fn follow<T>(config: Config, name: String, tag: T, found: mpsc::Sender<(T, Result<Export, String>)>)
-where
+pub(super) async fn follow<T>(
+    connection: Connection,
+    name: String,
+    tag: T,
+    found: mpsc::Sender<(T, Result<Export, String>)>,
+) where
     T: Clone,
 {
     let mut backoff = Backoff::default();
-    let client = match client(config.clone()) {
+    let client = match connection.client() {
         Ok(client) => client,
         Err(error) => {
-            let _ = found.send((tag, Err(format!("no client for {}: {error}", config.cluster_url)))).await;
+            let _ = found.send((tag, Err(error.to_string()))).await;
             return;
         }
     };
-    let reader = Reader { client, workspace: workspace_of(&config), name: &name };
+    let reader = Reader { client, workspace: connection.workspace(), name: &name };
     while !found.is_closed() {
         let wait = match reader.read().await {
             Ok((export, versions)) => {

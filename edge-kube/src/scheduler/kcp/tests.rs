@@ -80,12 +80,12 @@ impl World {
         let fake = Arc::new(Mutex::new(Fake { shards, ..Fake::default() }));
         let answers = Arc::clone(&fake);
         let server = Server::start(move |asked| answers.lock().unwrap().answer(asked)).await;
-        let config = server.config();
-        fake.lock().unwrap().host = config.cluster_url.authority().unwrap().to_string();
+        let connection = Connection::bare(server.config());
+        fake.lock().unwrap().host = connection.config.cluster_url.authority().unwrap().to_string();
         let (input, inputs) = mpsc::channel(100);
         let exports = Exports {
-            provider: in_workspace(&config, "root:espw"),
-            root: in_workspace(&config, "root"),
+            provider: connection.in_workspace("root:espw").unwrap(),
+            root: connection.in_workspace("root").unwrap(),
             edge: None,
             scheduling: None,
             workload: None,

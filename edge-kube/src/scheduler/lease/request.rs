@@ -74,7 +74,8 @@ impl Place {
             }
             (404, _) => (Answer::NotFound, None),
             (409, _) => (Answer::Conflict, None),
-            (401 | 403, _) => {
+            (401, _) => (Answer::Failed, Some(format!("{said}; the server does not accept the credentials"))),
+            (403, _) => {
                 let todo = "grant get, create and update of leases.coordination.k8s.io, or use --leader-elect=false";
                 (Answer::Failed, Some(format!("{said}; {todo}")))
             }

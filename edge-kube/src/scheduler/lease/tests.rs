@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::scheduler::client;
+use crate::scheduler::client::Connection;
 
 /// A server of one Lease over HTTP, with real preconditions.
 #[derive(Default)]
@@ -93,7 +93,7 @@ impl Replica {
         let (health, metrics) = (Arc::new(Health::new(Duration::from_secs(30))), Arc::new(Metrics::new()));
         let ms = |count| Duration::from_millis(count);
         let config = Config::new(identity.into(), ms(retry * 8), ms(retry * 4), ms(retry)).unwrap();
-        let client = client::at(&client::requesting(&kube::Config::new(url.parse().unwrap())), url).unwrap();
+        let client = Connection::bare(kube::Config::new(url.parse().unwrap())).client().unwrap();
         let place = Place::new(client, "default", "edge-scheduler");
         let (leadership, keeper) = start(place, config, Arc::clone(&health), Arc::clone(&metrics));
         Self { leadership, keeper, health, metrics }

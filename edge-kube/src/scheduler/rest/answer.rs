@@ -10,8 +10,8 @@ use hyper_util::client::legacy::Error as TransportError;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::causes;
 use crate::scheduler::backend::Observed;
+use crate::scheduler::client::causes;
 use crate::scheduler::decode::Clusters;
 
 /// A message of a server is cut here: it goes into logs and conditions.

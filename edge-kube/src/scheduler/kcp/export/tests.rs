@@ -44,15 +44,3 @@ fn resources_are_named_in_both_versions_of_the_api() {
     assert_eq!(new.resources().into_iter().collect::<Vec<_>>(), ["edgeplacements.edge.kcp.io"]);
     assert!(export(json!({"spec": null, "status": null})).resources().is_empty());
 }
-
-#[test]
-fn a_workspace_is_a_part_of_the_url() {
-    let config = Config::new("https://host:6443/clusters/root:espw".parse().unwrap());
-    assert_eq!(workspace_of(&config), "root:espw");
-    assert_eq!(in_workspace(&config, "root").cluster_url, "https://host:6443/clusters/root");
-    let bare = Config::new("https://host:6443".parse().unwrap());
-    assert_eq!(workspace_of(&bare), "");
-    assert_eq!(in_workspace(&bare, "root").cluster_url, "https://host:6443/clusters/root");
-    let front = Config::new("https://host/proxy/clusters/a/".parse().unwrap());
-    assert_eq!((workspace_of(&front), in_workspace(&front, "b").cluster_url.path()), ("a", "/proxy/clusters/b"));
-}
