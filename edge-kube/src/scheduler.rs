@@ -116,6 +116,8 @@ async fn serve(args: &SchedulerArgs) -> Result<(), Fatal> {
     let mut shutdown = shutdown::on_signal()?;
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::new(STALE_AFTER)));
     tell_shutdown(shutdown.clone(), Arc::clone(&health));
+    // The engine says more of it. Until then other checks may pass, which is not enough to be ready.
+    health.set("sync", Err("what to watch is not known yet".into()));
     log_settings(args);
     let admin = match &args.watch.bind_address.0 {
         Some(address) => Some(Admin::bind(address, Arc::clone(&health), Arc::clone(&metrics)).await?),

@@ -218,7 +218,8 @@ fn client(config: &Config) -> Result<Client, ClientError> {
     Client::try_from(config).map_err(|error| ClientError::Client { url, reason: causes(&error) })
 }
 
-/// An error and all that it came from: the outermost alone says `error trying to connect`.
+/// An error and all that it came from: the outermost alone says `error trying to connect`, and kube's says but that it is
+/// one of a service.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -229,5 +230,5 @@ pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
         }
         source = error.source();
     }
-    text
+    text.strip_prefix("ServiceError: ").map_or_else(|| text.clone(), Into::into)
 }

@@ -30,7 +30,8 @@ pub(crate) async fn detect(client: &Client, url: &str, health: &Health) -> Mode<
             }
             Err(_) => format!("no answer within {} s", TIMEOUT.as_secs()),
             Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403) => {
-                format!("{}; use --mode kcp or --mode kubernetes, or grant the right to read /apis", status.message)
+                let todo = "if this is a workspace of kcp, it may not exist yet; else grant the right to read /apis, or use --mode";
+                format!("{}; {todo}", status.message)
             }
             Ok(Err(error)) => causes(&error),
         };

@@ -258,7 +258,12 @@ impl Keeper {
         let id = SourceId(self.next);
         self.next += 1;
         let name = &place.export().name;
-        info!(exportName = %name, serverURL = url, resources = ?kinds.iter().map(|kind| plural(*kind)).collect::<Vec<_>>(), "Found APIExport view");
+        info!(
+            exportName = name.as_str(),
+            serverURL = url,
+            resources = kinds.iter().map(|kind| plural(*kind)).collect::<Vec<_>>().join(","),
+            "Found APIExport view"
+        );
         let connection = self.connection(place).and_then(|connection| connection.at(url));
         let client = match connection.and_then(|connection| connection.client()) {
             Ok(client) => client,

@@ -108,3 +108,29 @@ impl Report for Reporter {
         set(&self.metrics.leader, usize::from(leading));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_writes_up_is_noted_as_long_as_it_does() {
+        let health = Arc::new(Health::new(Duration::from_secs(60)));
+        let reporter = Reporter::new(Arc::new(Metrics::new()), Arc::clone(&health));
+        let obstacle = |cluster: &str| Obstacle {
+            cluster: cluster.into(),
+            name: None,
+            reason: "403: no".into(),
+            until: Duration::ZERO,
+        };
+        let told = || reporter.told.lock().unwrap().len();
+        reporter.obstacles(&[obstacle("a")]);
+        assert_eq!(health.noted("writes").unwrap(), "waiting: a: 403: no");
+        reporter.obstacles(&[obstacle("a"), obstacle("b")]);
+        assert_eq!(health.noted("writes").unwrap(), "waiting in 2 places, such as a: 403: no");
+        assert!(health.ready().iter().all(|(_, check)| check.is_ok()));
+        assert_eq!(told(), 2, "each is told of once");
+        reporter.obstacles(&[]);
+        assert_eq!((health.noted("writes"), told()), (None, 0));
+    }
+}

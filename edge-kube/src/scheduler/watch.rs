@@ -45,6 +45,9 @@ const WATCH_JITTER_SECONDS: f64 = 50.0;
 /// A server that should have ended a watch by now is away.
 const IDLE_MARGIN: Duration = Duration::from_secs(10);
 
+/// What has never been listed is tried again after this time at the latest.
+const FIRST_LIST_WAIT: Duration = Duration::from_secs(5);
+
 /// A watch that ends sooner was no success.
 const SHORT: Duration = Duration::from_secs(5);
 
@@ -108,7 +111,7 @@ impl Watcher {
                 Broken::Closed => return,
                 Broken::Relist => {}
                 Broken::Failed(reason) => {
-                    if self.failed(reason, &mut backoff).await.is_err() {
+                    if let Err(Broken::Closed) = self.failed(reason, &mut backoff).await {
                         return;
                     }
                 }
@@ -258,16 +261,19 @@ impl Watcher {
         self.send(Input::Object { source: self.source, object }).await
     }
 
-    async fn failed(&mut self, reason: String, backoff: &mut Backoff) -> Result<(), Closed> {
+    /// Tells why, and waits until it is time for the next attempt.
+    async fn failed(&mut self, reason: String, backoff: &mut Backoff) -> Result<(), Broken> {
         self.send(Input::Failing { source: self.source, kind: self.kind, reason }).await?;
+        let mut wait = backoff.failed();
+        if self.order.listed.borrow().is_none() {
+            // Somebody may be about to apply a definition, and waits for the first slices.
+            wait = wait.min(FIRST_LIST_WAIT);
+        }
         tokio::select! {
-            () = tokio::time::sleep(backoff.failed()) => Ok(()),
-            Ok(()) = self.order.relist.changed() => {
-                // Who asks for it has just reached the server. What is to come next must see that it was asked for.
-                self.order.relist.mark_changed();
-                Ok(())
-            }
-            () = self.input.closed() => Err(Closed),
+            () = tokio::time::sleep(wait) => Ok(()),
+            // Who asks for it has just reached the server.
+            Ok(()) = self.order.relist.changed() => Err(Broken::Relist),
+            () = self.input.closed() => Err(Broken::Closed),
         }
     }
 

@@ -42,8 +42,11 @@ async fn readiness_lists_what_is_waited_for() {
     server.health.set("sources", Err("waiting for APIExport\nedge.kcp.io".into()));
     let body = "[+]lease ok\n[-]sources failed: waiting for APIExport edge.kcp.io\nreadyz check failed\n";
     assert_eq!(server.get("/readyz").await, pair("500", body));
-    server.health.set("sources", Ok(()));
+    server.health.note("sources", Some("one\nof two".into()));
     assert_eq!(server.get("/readyz").await, pair("200", "ok"));
+    let body = "[+]lease ok\n[+]sources ok, one of two\nreadyz check passed\n";
+    assert_eq!(server.get("/readyz?verbose").await, pair("200", body));
+    server.health.note("sources", None);
     let body = "[+]lease ok\n[+]sources ok\nreadyz check passed\n";
     for path in ["/readyz?verbose", "/readyz?verbose=1", "/readyz?a=b&verbose"] {
         assert_eq!(server.get(path).await, pair("200", body), "{path}");

@@ -45,7 +45,7 @@ impl Lost {
 
 impl From<kube::Error> for Lost {
     fn from(error: kube::Error) -> Self {
-        let text = causes(&error).replacen("ServiceError: ", "", 1);
+        let text = causes(&error);
         let not_sent = match &error {
             kube::Error::Auth(_) | kube::Error::BuildRequest(_) | kube::Error::HttpError(_) => true,
             kube::Error::Service(error) => {

@@ -190,6 +190,23 @@ async fn a_watch_that_failed_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_asked_for_does_not_wait_for_the_next_attempt() {
+    let failing = (0..50).map(|_| Reply::new(500, "{}"));
+    let server = server(vec![page(&["a"], "1", ""), page(&["a"], "9", "")], failing.collect()).await;
+    let mut told = watch(&server);
+    // Waits are long when it has failed often.
+    while server.requests().len() < 6 {
+        tokio::time::timeout(Duration::from_millis(100), told.inputs.recv()).await.ok();
+    }
+    let asked = Instant::now();
+    told.relist.send_replace(Some(asked));
+    while told.listed.borrow().is_none_or(|began| began < asked) {
+        tokio::time::timeout(Duration::from_millis(20), told.inputs.recv()).await.ok();
+        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", queries(&server));
+    }
+}
+
+#[tokio::test]
 async fn a_line_that_is_cut_off_comes_again_and_one_that_makes_no_sense_leads_to_a_list() {
     let (lines, first) = open();
     let (other_lines, second) = open();
