@@ -154,7 +154,7 @@ impl Publisher {
         self.causes.clear();
         let held: Vec<ObjectKey> = self.held.iter().cloned().collect();
         for placement in held {
-            self.check_held(&placement);
+            self.check_held(&placement, now);
         }
     }
 
@@ -267,7 +267,7 @@ impl Publisher {
     }
 
     /// An invalid EdgePlacement without any slice gets its empty first one.
-    fn check_held(&mut self, placement: &ObjectKey) {
+    fn check_held(&mut self, placement: &ObjectKey, now: Time) {
         let Some(id) = self.scheduler.index().find_placement(placement) else { return };
         if self.published.slices_of(placement).next().is_some() {
             return;
@@ -276,7 +276,8 @@ impl Publisher {
         let key = ObjectKey::new(placement.cluster.as_str(), first.metadata.name);
         let slot = self.slot(&key);
         if !slot.dirty {
-            self.mark(&key, None);
+            let trigger = Trigger { kind: Kind::EdgePlacement, key: placement.clone(), since: now, count: 1 };
+            self.mark(&key, Some(trigger));
         }
     }
 }
