@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use super::blocks::Access;
-use super::book::{Live, backoff};
+use super::book::backoff;
 use super::observe::By;
 use super::slot::{Doing, Flight};
 use super::{Failure, ObjectKey, Outcome, Publisher, RequestId, Seen, SinglePlacementSlice, Subject, Time};
@@ -25,7 +25,7 @@ impl Publisher {
     }
 
     /// A request was answered by the server itself: what waited for that may go.
-    fn lift(&mut self, cluster: &str, access: Access) {
+    pub(super) fn lift(&mut self, cluster: &str, access: Access) {
         for key in self.blocks.lift(cluster, access) {
             self.enqueue(&key);
             if self.books.contains_key(&key) {
@@ -35,7 +35,7 @@ impl Publisher {
         }
     }
 
-    fn block(&mut self, key: &ObjectKey, access: Access, reason: &str, after: Option<Time>, now: Time) {
+    pub(super) fn block(&mut self, key: &ObjectKey, access: Access, reason: &str, after: Option<Time>, now: Time) {
         self.blocks.block(key, access, reason, after, now);
     }
 
@@ -210,40 +210,5 @@ impl Publisher {
         let slot = self.slot(key);
         slot.attempts += 1;
         slot.not_before = now + backoff(key, slot.attempts);
-    }
-
-    fn complete_live(&mut self, placement: &ObjectKey, outcome: Outcome, now: Time) {
-        self.book(placement).reading = false;
-        let known = self.scheduler.index().find_placement(placement);
-        let known = known.map(|id| self.scheduler.index().placements[id].uid.clone());
-        let live = match outcome {
-            Outcome::Placement { uid } => Live::Uid(uid),
-            Outcome::Failed(Failure::NotFound) => Live::Absent,
-            Outcome::Failed(Failure::Forbidden(reason)) => {
-                self.block(placement, Access::Read, &reason, None, now);
-                self.retry_live(placement, now);
-                return;
-            }
-            _ => {
-                self.retry_live(placement, now);
-                return;
-            }
-        };
-        self.lift(&placement.cluster, Access::Read);
-        let agrees = match (&live, &known) {
-            (Live::Absent, None) => true,
-            (Live::Uid(uid), Some(known)) => **uid == **known,
-            _ => false,
-        };
-        let book = self.book(placement);
-        book.live = live;
-        if agrees {
-            book.live_attempts = 0;
-            self.recheck_live(placement);
-        } else {
-            // The watch will tell.
-            book.live = Live::Unknown;
-            self.retry_live(placement, now);
-        }
     }
 }

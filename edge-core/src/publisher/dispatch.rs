@@ -1,23 +1,21 @@
 //! What is to be done about one slice.
 
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::blocks::Access;
-use super::book::{Live, backoff};
+use super::book::Live;
 use super::presence::Barrier;
-use super::slot::{Content, Doing, Flight};
-use super::{Action, Gate, Publisher, Request, Subject, Time};
+use super::slot::{Content, Doing};
+use super::{Gate, Publisher, Request, Time};
 use crate::id::{PlacementId, SliceId};
 use crate::index::PlacementState;
-use crate::object::{Destination, ObjectKey, SinglePlacementSlice};
-use crate::slices::{Digest, FENCE_ANNOTATION, Span, Write, has_other_owner, helper_name, published_uids};
+use crate::object::{ObjectKey, SinglePlacementSlice};
+use crate::slices::{Digest, Write, has_other_owner, published_uids};
 
 /// Written with another value where a slice needs a new version although nothing else changes.
 const REVISION_ANNOTATION: &str = "edge.kcp.io/slice-revision";
 
 /// What is wanted of a slice.
-enum Aim {
+pub(super) enum Aim {
     /// It is a slice of the layout.
     Have(PlacementId, SliceId),
     /// It is the first slice of an invalid EdgePlacement that has none.
@@ -93,7 +91,7 @@ impl Publisher {
         }
     }
 
-    fn aim(&self, key: &ObjectKey) -> Aim {
+    pub(super) fn aim(&self, key: &ObjectKey) -> Aim {
         let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
         if self.published.is_foreign(key) {
             return Aim::Leave;
@@ -187,7 +185,7 @@ impl Publisher {
         if self.published.get(key).is_none() {
             return self.send(key, Doing::Create, Write::create(key.clone(), object), sent, Some(digest), now);
         }
-        if self.needs_live(key, id, now) {
+        if self.needs_live(key, id) {
             return self.read_live(key, id, now);
         }
         if self.gate == Gate::GrowOnly && !self.only_grows(id, key, Some(&span)) {
@@ -221,7 +219,7 @@ impl Publisher {
             self.mark_clean(key);
             return None;
         }
-        if self.needs_live(key, id, now) {
+        if self.needs_live(key, id) {
             return self.read_live(key, id, now);
         }
         if self.published.is_thin(key) {
@@ -278,7 +276,7 @@ impl Publisher {
     // === What may be in the way ===
 
     /// The server refused just this content a while ago.
-    fn is_parked(&mut self, key: &ObjectKey, digest: Digest, now: Time) -> bool {
+    pub(super) fn is_parked(&mut self, key: &ObjectKey, digest: Digest, now: Time) -> bool {
         let Some(slot) = self.slots.get_mut(key) else { return false };
         let Some((refused, _)) = &slot.parked else { return false };
         if *refused == digest && now < slot.not_before {
@@ -317,212 +315,4 @@ impl Publisher {
             self.check_stalled(&owner);
         }
     }
-
-    /// Whether a write would replace the UID of an owner: that needs to be certain.
-    fn needs_live(&self, key: &ObjectKey, id: PlacementId, _now: Time) -> bool {
-        let index = self.scheduler.index();
-        let uid = &*index.placements[id].uid;
-        let outdated = self.published.get(key).is_some_and(|slice| has_other_owner(slice, uid));
-        let live = self.books.get(&index.placement_key(id)).map(|book| &book.live);
-        outdated && !matches!(live, Some(Live::Uid(have)) if *have == *uid)
-    }
-
-    fn read_live(&mut self, key: &ObjectKey, id: PlacementId, now: Time) -> Option<Request> {
-        let placement = self.scheduler.index().placement_key(id);
-        self.ask_live(key, &placement, now)
-    }
-
-    /// Reads an EdgePlacement itself; the slice waits for that.
-    fn ask_live(&mut self, key: &ObjectKey, placement: &ObjectKey, now: Time) -> Option<Request> {
-        let book = self.book(placement);
-        if !book.awaiting_live.contains(key) {
-            book.awaiting_live.push(key.clone());
-        }
-        if book.reading {
-            return None;
-        }
-        if let Some(time) = self.blocks.wait(placement, Access::Read, now) {
-            self.timers.insert((time, super::Timer::Live(placement.clone())));
-            return None;
-        }
-        self.book(placement).reading = true;
-        let subject = Subject::Placement(placement.clone());
-        Some(self.request(subject, Action::ReadPlacement(placement.clone()), None))
-    }
-
-    /// What waited for an EdgePlacement to be read is looked at again.
-    pub(super) fn recheck_live(&mut self, placement: &ObjectKey) {
-        let waiting = core::mem::take(&mut self.book(placement).awaiting_live);
-        waiting.iter().for_each(|key| self.enqueue(key));
-    }
-
-    /// The read of an EdgePlacement brought no certainty.
-    pub(super) fn retry_live(&mut self, placement: &ObjectKey, now: Time) {
-        let book = self.book(placement);
-        book.live_attempts += 1;
-        let time = now + backoff(placement, book.live_attempts);
-        self.timers.insert((time, super::Timer::Live(placement.clone())));
-    }
-
-    // === Requests ===
-
-    pub(super) fn read(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
-        if let Some(time) = self.blocks.wait(key, Access::Read, now) {
-            self.wait_until(key, time);
-            return None;
-        }
-        let id = self.take_off(key, Doing::Read, Content::Nothing, None, None);
-        Some(Request { id, action: Action::ReadSlice(key.clone()), trigger: None })
-    }
-
-    fn send(
-        &mut self,
-        key: &ObjectKey,
-        doing: Doing,
-        write: Write,
-        sent: Content,
-        digest: Option<Digest>,
-        now: Time,
-    ) -> Option<Request> {
-        let access = match doing {
-            Doing::Create => Access::Create,
-            Doing::Replace => Access::Update,
-            Doing::Delete => Access::Delete,
-            Doing::Read => Access::Read,
-        };
-        if let Some(time) = self.blocks.wait(key, access, now) {
-            self.wait_until(key, time);
-            return None;
-        }
-        let id = self.take_off(key, doing, sent, digest, Some(&write));
-        let trigger = self.slots.get_mut(key).and_then(|slot| slot.trigger.take());
-        Some(Request { id, action: Action::Write(write), trigger })
-    }
-
-    fn take_off(
-        &mut self,
-        key: &ObjectKey,
-        doing: Doing,
-        sent: Content,
-        digest: Option<Digest>,
-        write: Option<&Write>,
-    ) -> super::RequestId {
-        let id = super::RequestId(self.next_id);
-        self.next_id += 1;
-        self.requests.insert(id, Subject::Slice(key.clone()));
-        let metadata = write.and_then(|write| write.object.as_ref()).map(|object| object.metadata.clone());
-        let version = self.known(key).map(|known| known.resource_version.to_string());
-        let flight = Flight {
-            doing,
-            sent,
-            digest,
-            metadata: metadata.unwrap_or_default(),
-            version: version.unwrap_or_default(),
-            dead: Vec::new(),
-        };
-        let slot = self.slot(key);
-        slot.flight = Some(flight);
-        let home = slot.home.clone();
-        self.book(&home).in_flight += 1;
-        id
-    }
-
-    // === When nothing goes on by itself ===
-
-    /// What is barred, and what it should be.
-    fn barred_aim(&self, key: &ObjectKey) -> Option<(PlacementId, Option<SliceId>)> {
-        match self.aim(key) {
-            Aim::Have(id, slice) => Some((id, Some(slice))),
-            Aim::Remove(id) => Some((id, None)),
-            _ => None,
-        }
-    }
-
-    /// The slice as it should be, and what it would drop that no other slice has: if that fits, and changes something.
-    pub(super) fn write_union(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
-        let (id, slice) = self.barred_aim(key)?;
-        let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
-        let slot = self.slots.get(key)?;
-        if slot.flight.is_some() || now < slot.not_before {
-            return None;
-        }
-        let held = self.published.held(key)?;
-        let span = slice.map(|slice| slices.span(slice));
-        let extra = self.keep(id, key, span.as_ref());
-        let desired = slice.map(|slice| slices.draft(index, slice, Some(held), &published_uids(index, [held.slice])));
-        let mut destinations = extra.clone();
-        let metadata = match desired {
-            Some(draft) => {
-                destinations.extend(draft.destinations.into_iter().map(Destination::from));
-                draft.metadata
-            }
-            None => held.slice.metadata.clone(),
-        };
-        destinations.sort_unstable();
-        destinations.dedup();
-        let digest = Digest::of(destinations.iter().map(Into::into));
-        let same = self.published.digest(key) == Some(digest) && held.slice.metadata == metadata;
-        if same || destinations.len() > slices.max() || self.is_parked(key, digest, now) {
-            return None;
-        }
-        let object = SinglePlacementSlice { metadata, destinations };
-        let sent = match span {
-            Some(span) => Content::Range { span, at: self.scheduler.slices().events(), extra },
-            None => Content::Range { span: nowhere(), at: 0, extra },
-        };
-        self.forget_bar(key);
-        self.send(key, Doing::Replace, Write::replace(key.clone(), object), sent, Some(digest), now)
-    }
-
-    /// A helper slice with what a slice would drop, if that slice has something to gain or to drop.
-    pub(super) fn write_helper(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
-        let (id, slice) = self.barred_aim(key)?;
-        let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
-        let slot = self.slots.get(key)?;
-        if slot.flight.is_some() || now < slot.not_before {
-            return None;
-        }
-        let span = slice.map(|slice| slices.span(slice));
-        let extra = self.keep_lost(id, key, span.as_ref());
-        let fits = slice.is_some_and(|slice| slices.len(slice) + extra.len() <= slices.max());
-        let waits = slice.is_none() && !self.is_name_wanted(key);
-        if extra.is_empty() || fits || waits {
-            return None;
-        }
-        let placement = index.placement_key(id);
-        let names = (0..).map(|number| helper_name(&placement.cluster, &placement.name, number));
-        let mut names = names.map(|name| ObjectKey::new(placement.cluster.as_str(), name));
-        let helper = names.find(|name| {
-            let idle = self.slots.get(name).is_none_or(super::slot::Slot::is_idle);
-            idle && self.published.is_name_free(name) && slices.is_free(index, &self.published, id, name)
-        })?;
-        let mut metadata = slices.metadata(index, id, &helper, None);
-        metadata.annotations.remove(FENCE_ANNOTATION);
-        let destinations: Vec<Destination> = extra.into_iter().take(slices.max()).collect();
-        let digest = Digest::of(destinations.iter().map(Into::into));
-        let sent = Content::Range { span: nowhere(), at: 0, extra: destinations.clone() };
-        let object = SinglePlacementSlice { metadata, destinations };
-        let slot = self.slot(&helper);
-        slot.waiters.push(key.clone());
-        slot.home = placement.clone();
-        slot.dirty = true;
-        self.book(&placement).dirty.insert(helper.clone());
-        self.send(&helper, Doing::Create, Write::create(helper.clone(), object), sent, Some(digest), now)
-    }
-
-    /// Whether the layout has a slice of this name.
-    fn is_name_wanted(&self, key: &ObjectKey) -> bool {
-        self.scheduler.slices().holder(self.scheduler.index(), key).is_some()
-    }
-
-    fn forget_bar(&mut self, key: &ObjectKey) {
-        let home = self.slot(key).home.clone();
-        self.book(&home).barred.remove(key);
-    }
-}
-
-/// A range without any place.
-fn nowhere() -> Span {
-    let first = crate::slices::Fence::first();
-    Span { lower: first.clone(), upper: Some(first) }
 }

@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 
+use super::Publisher;
 use super::book::Flips;
 use super::slot::{Content, Doing, Slot};
-use super::{Publisher, Request, Time};
 use crate::id::PlacementId;
 use crate::index::DestinationRef;
 use crate::object::{Destination, ObjectKey};
@@ -182,22 +182,5 @@ impl Publisher {
         };
         let lost = self.flips.get(&id).is_some_and(|flips| flips.lost);
         !lost && extra.is_empty() && span.is_some_and(|span| span.covers(have))
-    }
-
-    /// Nothing of an EdgePlacement goes on by itself: slices wait for each other, or for one that the server refuses. One of
-    /// them is written with what it would drop, so that what nobody wants goes; if that is too much, a helper holds it.
-    pub(super) fn unblock(&mut self, placement: &ObjectKey, now: Time) -> Option<Request> {
-        let book = self.books.get_mut(placement)?;
-        book.stalled = false;
-        if book.queued > 0 || book.in_flight > 0 {
-            return None;
-        }
-        let barred: Vec<ObjectKey> = book.barred.iter().cloned().collect();
-        for key in &barred {
-            if let Some(request) = self.write_union(key, now) {
-                return Some(request);
-            }
-        }
-        barred.iter().find_map(|key| self.write_helper(key, now))
     }
 }

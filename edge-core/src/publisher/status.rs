@@ -18,6 +18,8 @@ use crate::selector::Selector;
 
 /// Changes of counts alone are written at most once in this time.
 const COUNTS: Time = Time::from_secs(10);
+/// The condition's type.
+const RESOLVED: &str = "Resolved";
 /// The API's limit for a condition's message is 32768 bytes; this is what people read.
 const MESSAGE_MAX: usize = 1024;
 
@@ -134,63 +136,44 @@ impl Publisher {
 
     /// What differs from what is known, by all fields; `None` if nothing does.
     fn all_fields(&mut self, placement: &ObjectKey, id: PlacementId, uid: String) -> Option<StatusWrite> {
-        let index = self.scheduler.index();
-        let entry = &index.placements[id];
-        let generation = entry.generation;
-        let (selected, active) = (entry.selected, entry.state == PlacementState::Active);
-        if entry.state == PlacementState::Deleting {
+        let state = &self.scheduler.index().placements[id].state;
+        let active = *state == PlacementState::Active;
+        if *state == PlacementState::Deleting {
             return None;
         }
         let answered = active && self.is_answered(placement, id);
-        let (destinations, slices) =
-            (self.scheduler.index().destination_count(placement), self.scheduler.slices().count(id));
         let problem = self.problem(placement, id);
         // Until the slices are as they should be, the last word stands.
         if problem.is_none() && !answered {
             return None;
         }
-        let observed = &self.books.get(placement)?.status.observed;
-        let old = observed.conditions.iter().find(|condition| condition.kind == "Resolved");
-        let condition = match problem {
+        let (status, reason, message) = match problem {
             Some((reason, message)) => ("False", reason, message),
             None => ("True", "Resolved", self.frozen_message(id)),
         };
-        let mut conditions = None;
-        {
-            let (status, reason, message) = condition;
-            let message = cut(message);
-            let same = old.is_some_and(|old| {
-                (&*old.status, &*old.reason, &old.message, old.observed_generation)
-                    == (status, reason, &message, generation)
-            });
-            if !same {
-                let since = old.filter(|old| old.status == status).and_then(|old| old.last_transition_time.clone());
-                let mut all: Vec<Condition> =
-                    observed.conditions.iter().filter(|condition| condition.kind != "Resolved").cloned().collect();
-                all.push(Condition {
-                    last_transition_time: since,
-                    message,
-                    observed_generation: generation,
-                    reason: reason.into(),
-                    status: status.into(),
-                    kind: "Resolved".into(),
-                });
-                conditions = Some(all);
-            }
-        }
+        let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
+        let entry = &index.placements[id];
+        let resolved = Condition {
+            last_transition_time: None,
+            message: cut(message),
+            observed_generation: entry.generation,
+            reason: reason.into(),
+            status: status.into(),
+            kind: RESOLVED.into(),
+        };
+        let observed = &self.books.get(placement)?.status.observed;
         let changed = |new: i32, old: Option<i32>| (old != Some(new)).then_some(new);
         let write = StatusWrite {
             key: placement.clone(),
             uid,
-            spec_generation: if answered { changed(int(generation), Some(observed.spec_generation)) } else { None },
-            matching_location_count: if active {
-                changed(count(selected), Some(observed.matching_location_count))
-            } else {
-                None
-            },
-            destination_count: destinations.and_then(|n| changed(count(n), observed.destination_count)),
-            slice_count: if active { changed(count(slices), observed.slice_count) } else { None },
-            conditions,
+            spec_generation: changed(int(entry.generation), Some(observed.spec_generation)).filter(|_| answered),
+            matching_location_count: changed(count(entry.selected), Some(observed.matching_location_count))
+                .filter(|_| active),
+            destination_count: index
+                .destination_count(placement)
+                .and_then(|destinations| changed(count(destinations), observed.destination_count)),
+            slice_count: changed(count(slices.count(id)), observed.slice_count).filter(|_| active),
+            conditions: with_condition(&observed.conditions, resolved),
         };
         let nothing = write.spec_generation.is_none()
             && write.matching_location_count.is_none()
@@ -327,6 +310,22 @@ impl Publisher {
             self.books.remove(placement);
         }
     }
+}
+
+/// All conditions with this one in place of the one of its type; `None` if it is there already.
+fn with_condition(observed: &[Condition], mut new: Condition) -> Option<Vec<Condition>> {
+    let (mut all, mut old): (Vec<Condition>, Option<Condition>) = (observed.to_vec(), None);
+    if let Some(at) = all.iter().position(|condition| condition.kind == new.kind) {
+        old = Some(all.remove(at));
+    }
+    if let Some(old) = old.filter(|old| old.status == new.status) {
+        new.last_transition_time.clone_from(&old.last_transition_time);
+        if old == new {
+            return None;
+        }
+    }
+    all.push(new);
+    Some(all)
 }
 
 fn count(n: usize) -> i32 {

@@ -1,19 +1,23 @@
 //! Runs a script on a [`Publisher`] and a model API server, with requests in flight, late and lost answers, and a watch
 //! that lags; and checks every write as it takes effect.
 
+mod model;
+mod rest;
+
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::act::key_of;
+use model::{describe, place, short, subject};
+
 use super::server::{Live, Server};
-use super::{Op, Oracle, Script, Wanted};
+use super::{Op, Oracle, Script};
 use crate::event::{Event, batch};
-use crate::object::{Destination, Kind, ObjectKey, ObjectMeta, SinglePlacementSlice};
+use crate::object::{Kind, ObjectKey, SinglePlacementSlice};
 use crate::publisher::{Action, Failure, Gate, Outcome, Publisher, Request, Seen, StatusFields, Time};
 use crate::scheduler::Options;
-use crate::slices::{Verb, Write};
+use crate::slices::Write;
 
 /// A destination without its UID, of an EdgePlacement.
 type Place = (ObjectKey, String, String, String);
@@ -370,150 +374,6 @@ impl PublisherMachine {
         self.log(format!("late: {:?} {}", write.verb, write.key));
         let _ = self.write(&write, &wanted);
     }
-
-    // === At rest ===
-
-    /// Nothing goes wrong any more.
-    fn rest(&mut self) {
-        self.faults.fail = 0;
-        self.log("rest".into());
-        self.catch_up();
-        self.gate = Gate::Open;
-        self.publisher.set_gate(Gate::Open, self.now);
-        for _ in 0..3_000 {
-            while !self.ghosts.is_empty() {
-                self.haunt();
-            }
-            self.dispatch();
-            self.take_effect();
-            self.answer();
-            self.see();
-            if self.flights.is_empty() && self.watch.is_empty() {
-                if self.publisher.is_idle() {
-                    return;
-                }
-                match self.publisher.next_wakeup() {
-                    Some(next) => self.now = self.now.max(next),
-                    None => {
-                        let again = self.publisher.poll(self.now);
-                        let goes_on = again.is_some() || self.publisher.next_wakeup().is_some();
-                        self.ensure(goes_on || self.publisher.is_idle(), || {
-                            format!(
-                                "nothing goes on: {:?} {:?}",
-                                self.publisher.internal_dirty(),
-                                self.publisher.obstacles()
-                            )
-                        });
-                        if let Some(request) = again {
-                            self.take_off(request);
-                        }
-                    }
-                }
-            }
-        }
-        self.ensure(false, || "it never comes to rest".into());
-    }
-
-    fn check_rest(&mut self) {
-        let index = self.publisher.scheduler().index();
-        // What cannot be resolved depends on what was published when: the index knows, and the oracle cannot.
-        let resolved = self.oracle.locations().all(|(_, record, labels)| record.holds.is_ok() && labels.is_some())
-            && self.oracle.sync_targets().all(|(_, record, _)| record.invalid.is_none());
-        let by_rules = self.oracle.wanted(&|_| Vec::new());
-        for (key, record) in self.oracle.placements() {
-            let slices = self.server.slices_of(key);
-            let own: Vec<&&SinglePlacementSlice> = slices.iter().filter(|slice| !is_going(slice)).collect();
-            let first = own.iter().any(|slice| slice.metadata.name == key.name);
-            if record.deleting {
-                continue;
-            }
-            self.ensure(!own.is_empty(), || format!("{key} has a slice"));
-            let free = !self.publisher.published().is_foreign(key);
-            self.ensure(
-                first || !free || record.selectors.is_err() || self.publisher.scheduler().has_slice_conflict(key),
-                || format!("{key} has its first slice"),
-            );
-            let Some(rows) = index.destinations(key) else { continue };
-            let mut rows: Vec<Destination> = rows.map(Destination::from).collect();
-            rows.sort_unstable();
-            let mut have: Vec<Destination> = own.iter().flat_map(|slice| slice.destinations.iter().cloned()).collect();
-            have.sort_unstable();
-            // A SyncTarget of unknown UID keeps the published one.
-            for (have, row) in have.iter_mut().zip(&rows) {
-                if row.sync_target_uid.is_empty() {
-                    have.sync_target_uid.clear();
-                }
-            }
-            self.ensure(have == rows, || {
-                let (have, rows): (BTreeSet<_>, BTreeSet<_>) = (
-                    have.iter().map(|row| place(key, row)).collect(),
-                    rows.iter().map(|row| place(key, row)).collect(),
-                );
-                let (more, less) = (have.difference(&rows), rows.difference(&have));
-                let (more, less): (Vec<_>, Vec<_>) = (more.collect(), less.collect());
-                let own: Vec<String> =
-                    own.iter().map(|slice| format!("{} {}", slice.metadata.name, slice.destinations.len())).collect();
-                format!("{key} has {more:?} and lacks {less:?}: {own:?} {:?}", self.publisher.internal_dirty())
-            });
-            for slice in own {
-                self.ensure(slice.destinations.len() <= self.max, || format!("{} is too full", slice.metadata.name));
-                self.ensure(slice.destinations.is_sorted(), || format!("{} is ordered", slice.metadata.name));
-            }
-            if resolved {
-                let expected = Wanted::Rows(rows.iter().cloned().collect());
-                self.ensure(by_rules[key] == expected, || format!("{key} differs from the oracle"));
-            }
-        }
-        // Slices of nobody are gone.
-        for (key, live) in self.server.snapshot() {
-            let Live::Slice(slice) = live else { continue };
-            let Some(owner) = crate::slices::Published::placement_name(&slice) else { continue };
-            let owner = ObjectKey::new(key.cluster.as_str(), owner);
-            let exists = self.oracle.placements().any(|(have, _)| *have == owner);
-            self.ensure(exists || is_going(&slice), || format!("{key} is an orphan"));
-        }
-    }
-
-    /// A scheduler that starts anew writes nothing.
-    fn restart(&mut self) {
-        self.log("restart".into());
-        let before = self.publisher.scheduler();
-        let memory: BTreeMap<ObjectKey, Option<BTreeSet<Destination>>> = before
-            .placements()
-            .map(|key| {
-                let rows = before.index().destinations(&key).map(|rows| rows.map(Destination::from).collect());
-                (key, rows)
-            })
-            .collect();
-        // Labels that cannot be read are forgotten; what follows from that is the oracle's business elsewhere.
-        let unreadable = self.oracle.sync_targets().any(|(_, record, _)| record.labels.is_none())
-            || self.oracle.locations().any(|(_, record, _)| record.labels.is_none());
-        self.publisher = mk_publisher(self.max);
-        for (key, live) in self.server.snapshot() {
-            let seen = match live {
-                Live::Slice(slice) => Seen::Object(slice),
-                Live::Garbled(metadata) => Seen::Unreadable(metadata),
-                Live::Gone(_) => continue,
-            };
-            self.publisher.observe_slice(&key, seen, self.now);
-        }
-        for event in self.oracle.events() {
-            self.publisher.apply(&event, self.now);
-        }
-        self.publisher.set_gate(Gate::Open, self.now);
-        let writes = self.writes;
-        self.rest();
-        self.check_rest();
-        if !unreadable {
-            let index = self.publisher.scheduler().index();
-            for (key, rows) in memory {
-                let now: Option<BTreeSet<Destination>> =
-                    index.destinations(&key).map(|rows| rows.map(Destination::from).collect());
-                self.ensure(now == rows, || format!("{key} changed by a restart: {rows:#?} became {now:#?}"));
-            }
-            self.ensure(self.writes == writes, || "a restart writes".into());
-        }
-    }
 }
 
 fn mk_publisher(max: usize) -> Publisher {
@@ -543,99 +403,4 @@ fn brief(event: &Event) -> String {
 
 fn is_going(slice: &SinglePlacementSlice) -> bool {
     slice.metadata.deletion_timestamp.is_some()
-}
-
-fn subject(request: &Request) -> Option<&ObjectKey> {
-    match &request.action {
-        Action::Write(write) => Some(&write.key),
-        Action::ReadSlice(key) => Some(key),
-        Action::ReadPlacement(_) | Action::Status(_) => None,
-    }
-}
-
-fn describe(request: &Request) -> String {
-    match &request.action {
-        Action::Write(write) => {
-            let rows = write.object.iter().flat_map(|object| &object.destinations);
-            let rows: Vec<String> =
-                rows.map(|row| format!("{}/{}/{}", row.cluster, row.location_name, row.sync_target_name)).collect();
-            format!("{:?} {} @{:?} {rows:?}", write.verb, write.key, write.resource_version)
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-fn short(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Slice(slice) => format!("ok @{}", slice.metadata.resource_version),
-        other => format!("{other:?}"),
-    }
-}
-
-pub(super) fn place(placement: &ObjectKey, row: &Destination) -> Place {
-    (placement.clone(), row.cluster.clone(), row.location_name.clone(), row.sync_target_name.clone())
-}
-
-impl Live {
-    fn places(&self) -> Vec<Place> {
-        let Self::Slice(slice) = self else { return Vec::new() };
-        let key = key_of(slice);
-        let Some(owner) = crate::slices::Published::placement_name(slice) else { return Vec::new() };
-        let owner = ObjectKey::new(key.cluster, owner);
-        slice.destinations.iter().map(|row| place(&owner, row)).collect()
-    }
-
-    fn metadata(&self) -> ObjectMeta {
-        match self {
-            Self::Slice(slice) => slice.metadata.clone(),
-            Self::Garbled(metadata) => metadata.clone(),
-            Self::Gone(uid) => ObjectMeta { uid: uid.clone(), ..ObjectMeta::default() },
-        }
-    }
-
-    fn describe(&self) -> String {
-        match self {
-            Self::Slice(slice) => format!("@{} {} rows", slice.metadata.resource_version, slice.destinations.len()),
-            Self::Garbled(metadata) => format!("garbled @{}", metadata.resource_version),
-            Self::Gone(uid) => format!("gone {uid}"),
-        }
-    }
-}
-
-impl Server {
-    /// Carries out a write as an API server does.
-    fn execute(&mut self, write: &Write, max: usize) -> Outcome {
-        let key = &write.key;
-        let current = self.snapshot().remove(key);
-        let metadata = current.as_ref().map(Live::metadata);
-        if let (Verb::Replace | Verb::Delete, Some(metadata)) = (write.verb, &metadata) {
-            assert!(write.uid.is_some() && write.resource_version.is_some(), "{key} without preconditions");
-            if write.uid.as_ref() != Some(&metadata.uid)
-                || write.resource_version.as_ref() != Some(&metadata.resource_version)
-            {
-                return Outcome::Failed(Failure::Conflict);
-            }
-            let ours = matches!(&current, Some(Live::Slice(slice)) if crate::slices::Published::placement_name(slice).is_some());
-            assert!(ours, "{key} is not ours");
-        }
-        match (write.verb, metadata) {
-            (Verb::Create, Some(_)) => Outcome::Failed(Failure::AlreadyExists),
-            (Verb::Replace | Verb::Delete, None) => Outcome::Failed(Failure::NotFound),
-            (Verb::Delete, Some(_)) => {
-                self.delete(key);
-                Outcome::Deleted
-            }
-            (Verb::Create | Verb::Replace, before) => {
-                let mut object = write.object.clone().unwrap();
-                assert!(object.destinations.len() <= max || before.is_some(), "{key} is written with too many");
-                assert_eq!(key_of(&object), *key);
-                if let Some(before) = before {
-                    object.metadata.uid = before.uid;
-                    object.metadata.generation = before.generation;
-                }
-                self.put(object);
-                self.read(key)
-            }
-        }
-    }
 }

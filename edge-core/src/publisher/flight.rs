@@ -1,0 +1,73 @@
+//! Requests about slices take off.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::blocks::Access;
+use super::slot::{Content, Doing, Flight};
+use super::{Action, Publisher, Request, RequestId, Subject, Time};
+use crate::object::ObjectKey;
+use crate::slices::{Digest, Write};
+
+impl Publisher {
+    pub(super) fn read(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
+        if let Some(time) = self.blocks.wait(key, Access::Read, now) {
+            self.wait_until(key, time);
+            return None;
+        }
+        let id = self.take_off(key, Doing::Read, Content::Nothing, None, None);
+        Some(Request { id, action: Action::ReadSlice(key.clone()), trigger: None })
+    }
+
+    pub(super) fn send(
+        &mut self,
+        key: &ObjectKey,
+        doing: Doing,
+        write: Write,
+        sent: Content,
+        digest: Option<Digest>,
+        now: Time,
+    ) -> Option<Request> {
+        let access = match doing {
+            Doing::Create => Access::Create,
+            Doing::Replace => Access::Update,
+            Doing::Delete => Access::Delete,
+            Doing::Read => Access::Read,
+        };
+        if let Some(time) = self.blocks.wait(key, access, now) {
+            self.wait_until(key, time);
+            return None;
+        }
+        let id = self.take_off(key, doing, sent, digest, Some(&write));
+        let trigger = self.slots.get_mut(key).and_then(|slot| slot.trigger.take());
+        Some(Request { id, action: Action::Write(write), trigger })
+    }
+
+    fn take_off(
+        &mut self,
+        key: &ObjectKey,
+        doing: Doing,
+        sent: Content,
+        digest: Option<Digest>,
+        write: Option<&Write>,
+    ) -> RequestId {
+        let id = RequestId(self.next_id);
+        self.next_id += 1;
+        self.requests.insert(id, Subject::Slice(key.clone()));
+        let metadata = write.and_then(|write| write.object.as_ref()).map(|object| object.metadata.clone());
+        let version = self.known(key).map(|known| known.resource_version.to_string());
+        let flight = Flight {
+            doing,
+            sent,
+            digest,
+            metadata: metadata.unwrap_or_default(),
+            version: version.unwrap_or_default(),
+            dead: Vec::new(),
+        };
+        let slot = self.slot(key);
+        slot.flight = Some(flight);
+        let home = slot.home.clone();
+        self.book(&home).in_flight += 1;
+        id
+    }
+}

@@ -1,0 +1,126 @@
+//! What is done when nothing goes on by itself: slices wait for each other, or for one that the server refuses.
+
+use alloc::vec::Vec;
+
+use super::dispatch::Aim;
+use super::slot::{Content, Doing, Slot};
+use super::{Publisher, Request, Time};
+use crate::id::{PlacementId, SliceId};
+use crate::object::{Destination, ObjectKey, SinglePlacementSlice};
+use crate::slices::{Digest, FENCE_ANNOTATION, Fence, Span, Write, helper_name, published_uids};
+
+impl Publisher {
+    /// Nothing of an EdgePlacement goes on by itself: slices wait for each other, or for one that the server refuses. One of
+    /// them is written with what it would drop, so that what nobody wants goes; if that is too much, a helper holds it.
+    pub(super) fn unblock(&mut self, placement: &ObjectKey, now: Time) -> Option<Request> {
+        let book = self.books.get_mut(placement)?;
+        book.stalled = false;
+        if book.queued > 0 || book.in_flight > 0 {
+            return None;
+        }
+        let barred: Vec<ObjectKey> = book.barred.iter().cloned().collect();
+        for key in &barred {
+            if let Some(request) = self.write_union(key, now) {
+                return Some(request);
+            }
+        }
+        barred.iter().find_map(|key| self.write_helper(key, now))
+    }
+
+    /// What is barred, and what it should be.
+    fn barred_aim(&self, key: &ObjectKey) -> Option<(PlacementId, Option<SliceId>)> {
+        match self.aim(key) {
+            Aim::Have(id, slice) => Some((id, Some(slice))),
+            Aim::Remove(id) => Some((id, None)),
+            _ => None,
+        }
+    }
+
+    /// The slice as it should be, and what it would drop that no other slice has: if that fits, and changes something.
+    fn write_union(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
+        let (id, slice) = self.barred_aim(key)?;
+        let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
+        let slot = self.slots.get(key)?;
+        if slot.flight.is_some() || now < slot.not_before {
+            return None;
+        }
+        let held = self.published.held(key)?;
+        let span = slice.map(|slice| slices.span(slice));
+        let extra = self.keep(id, key, span.as_ref());
+        let desired = slice.map(|slice| slices.draft(index, slice, Some(held), &published_uids(index, [held.slice])));
+        let mut destinations = extra.clone();
+        let metadata = match desired {
+            Some(draft) => {
+                destinations.extend(draft.destinations.into_iter().map(Destination::from));
+                draft.metadata
+            }
+            None => held.slice.metadata.clone(),
+        };
+        destinations.sort_unstable();
+        destinations.dedup();
+        let digest = Digest::of(destinations.iter().map(Into::into));
+        let same = self.published.digest(key) == Some(digest) && held.slice.metadata == metadata;
+        if same || destinations.len() > slices.max() || self.is_parked(key, digest, now) {
+            return None;
+        }
+        let object = SinglePlacementSlice { metadata, destinations };
+        let sent = match span {
+            Some(span) => Content::Range { span, at: self.scheduler.slices().events(), extra },
+            None => Content::Range { span: nowhere(), at: 0, extra },
+        };
+        self.forget_bar(key);
+        self.send(key, Doing::Replace, Write::replace(key.clone(), object), sent, Some(digest), now)
+    }
+
+    /// A helper slice with what a slice would drop, if that slice has something to gain or to drop.
+    fn write_helper(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
+        let (id, slice) = self.barred_aim(key)?;
+        let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
+        let slot = self.slots.get(key)?;
+        if slot.flight.is_some() || now < slot.not_before {
+            return None;
+        }
+        let span = slice.map(|slice| slices.span(slice));
+        let extra = self.keep_lost(id, key, span.as_ref());
+        let fits = slice.is_some_and(|slice| slices.len(slice) + extra.len() <= slices.max());
+        let waits = slice.is_none() && !self.is_name_wanted(key);
+        if extra.is_empty() || fits || waits {
+            return None;
+        }
+        let placement = index.placement_key(id);
+        let names = (0..).map(|number| helper_name(&placement.cluster, &placement.name, number));
+        let mut names = names.map(|name| ObjectKey::new(placement.cluster.as_str(), name));
+        let helper = names.find(|name| {
+            let idle = self.slots.get(name).is_none_or(Slot::is_idle);
+            idle && self.published.is_name_free(name) && slices.is_free(index, &self.published, id, name)
+        })?;
+        let mut metadata = slices.metadata(index, id, &helper, None);
+        metadata.annotations.remove(FENCE_ANNOTATION);
+        let destinations: Vec<Destination> = extra.into_iter().take(slices.max()).collect();
+        let digest = Digest::of(destinations.iter().map(Into::into));
+        let sent = Content::Range { span: nowhere(), at: 0, extra: destinations.clone() };
+        let object = SinglePlacementSlice { metadata, destinations };
+        let slot = self.slot(&helper);
+        slot.waiters.push(key.clone());
+        slot.home = placement.clone();
+        slot.dirty = true;
+        self.book(&placement).dirty.insert(helper.clone());
+        self.send(&helper, Doing::Create, Write::create(helper.clone(), object), sent, Some(digest), now)
+    }
+
+    /// Whether the layout has a slice of this name.
+    pub(super) fn is_name_wanted(&self, key: &ObjectKey) -> bool {
+        self.scheduler.slices().holder(self.scheduler.index(), key).is_some()
+    }
+
+    fn forget_bar(&mut self, key: &ObjectKey) {
+        let home = self.slot(key).home.clone();
+        self.book(&home).barred.remove(key);
+    }
+}
+
+/// A range without any place.
+fn nowhere() -> Span {
+    let first = Fence::first();
+    Span { lower: first.clone(), upper: Some(first) }
+}
