@@ -201,10 +201,8 @@ async fn run_engine<B: Backend>(
         status_fields: StatusFields::Off,
     };
     let may_write = leadership.clone();
-    let leadership = engine::Leadership {
-        leading: leadership.leading(),
-        may_write: Box::new(move |now| may_write.may_write(now)),
-    };
+    let leadership =
+        engine::Leadership { leading: leadership.leading(), may_write: Box::new(move |now| may_write.may_write(now)) };
     let report = Arc::new(Reporter { metrics, health });
     let summary = engine::run(backend, inputs, settings, leadership, report, shutdown).await;
     let engine::Summary { abandoned, counts } = summary;

@@ -64,8 +64,12 @@ fn start(leads: bool) -> Running {
     let (leading, leader) = watch::channel(leads);
     let (shutdown, stopped) = watch::channel(false);
     let (backend, notes) = (Arc::<Idle>::default(), Arc::<Notes>::default());
-    let settings =
-        Settings { scheduler: SchedulerOptions::default(), write_concurrency: 4, keep_destinations: false, status_fields: StatusFields::Off };
+    let settings = Settings {
+        scheduler: SchedulerOptions::default(),
+        write_concurrency: 4,
+        keep_destinations: false,
+        status_fields: StatusFields::Off,
+    };
     let leadership = Leadership { leading: leader, may_write: Box::new(|_| true) };
     let engine = tokio::spawn(run(Arc::clone(&backend), inputs, settings, leadership, notes.clone(), stopped));
     Running { backend, input, notes, leading, shutdown, engine }

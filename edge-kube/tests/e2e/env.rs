@@ -1,0 +1,306 @@
+//! What a test runs in: a server, clusters of its own on it, and schedulers.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cluster::{API_BINDING, Cluster, EDGE_PLACEMENT, LOCATION, SLICE, SYNC_TARGET, name};
+use crate::fixtures::{self, Schema};
+use crate::oracle::World;
+use crate::scheduler::Scheduler;
+use crate::servers::{self, Kcp, Kubernetes, tail};
+use crate::turn::{Sharing, Turn};
+use crate::workspace;
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flavor {
+    Kcp011,
+    Kcp022,
+    Kubernetes,
+}
+
+enum Server {
+    Kcp(&'static Kcp),
+    Kubernetes(&'static Kubernetes),
+}
+
+pub(crate) struct Env {
+    pub(crate) flavor: Flavor,
+    /// The value of the label `world` of all that others could mix up with theirs.
+    pub(crate) tag: String,
+    /// Where the export is; on Kubernetes the only cluster.
+    pub(crate) provider: Cluster,
+    provider_path: String,
+    pub(crate) kubeconfig: PathBuf,
+    clusters: RefCell<Vec<Cluster>>,
+    server: Server,
+    folder: TempDir,
+    logs: RefCell<Vec<PathBuf>>,
+    /// The scheduler's limit, for the oracle.
+    pub(crate) max: Cell<usize>,
+    _turn: Turn,
+}
+
+/// How long a scheduler may take to do what the tests ask for, on a machine that is busy.
+const LIMIT: Duration = Duration::from_secs(60);
+
+impl Env {
+    /// An environment with the APIs installed, in a provider workspace named after the test.
+    pub(crate) fn new(flavor: Flavor, tag: &str) -> Self {
+        let env = Self::bare(flavor, tag, &format!("root:{tag}"), &Sharing::Labelled);
+        env.install(Schema::Ours);
+        env
+    }
+
+    /// An environment with the provider workspace, but no API yet.
+    pub(crate) fn bare(flavor: Flavor, tag: &str, provider: &str, sharing: &Sharing) -> Self {
+        let server = match flavor {
+            Flavor::Kcp011 => Server::Kcp(servers::kcp_0_11()),
+            Flavor::Kcp022 => Server::Kcp(servers::kcp_0_22()),
+            Flavor::Kubernetes => Server::Kubernetes(servers::kubernetes()),
+        };
+        Self::on(flavor, server, tag, provider, sharing)
+    }
+
+    fn on(flavor: Flavor, server: Server, tag: &str, provider_path: &str, sharing: &Sharing) -> Self {
+        let turn = Turn::take(flavor, sharing);
+        // Inside the server's: that one is removed even when the test process is killed.
+        let folder = match &server {
+            Server::Kcp(kcp) => kcp.folder(),
+            Server::Kubernetes(kubernetes) => kubernetes.folder(),
+        };
+        let folder = tempfile::Builder::new().prefix("test-").tempdir_in(folder).unwrap();
+        let kubeconfig = folder.path().join("kubeconfig");
+        let (provider, log) = match &server {
+            Server::Kcp(kcp) => {
+                let workspace = workspace::workspace(kcp, provider_path);
+                kcp.write_kubeconfig(&kubeconfig, provider_path);
+                (workspace, kcp.log_file())
+            }
+            Server::Kubernetes(kubernetes) => {
+                kubernetes.write_kubeconfig(&kubeconfig);
+                fixtures::grant(&Cluster::kubernetes(&kubernetes.admin));
+                (Cluster::kubernetes(&kubernetes.admin), kubernetes.log_file())
+            }
+        };
+        Self {
+            flavor,
+            tag: tag.into(),
+            clusters: RefCell::new(vec![provider.clone()]),
+            provider,
+            provider_path: provider_path.into(),
+            kubeconfig,
+            server,
+            folder,
+            logs: RefCell::new(vec![log]),
+            max: Cell::new(1000),
+            _turn: turn,
+        }
+    }
+
+    /// Installs the APIs in the provider workspace, or in the cluster.
+    pub(crate) fn install(&self, schema: Schema) {
+        if self.flavor == Flavor::Kubernetes {
+            return fixtures::install_crds(&self.provider);
+        }
+        // kcp 0.11 has Locations and SyncTargets of its own.
+        let kinds = if self.flavor == Flavor::Kcp011 { "edge" } else { "all" };
+        for document in fixtures::kcp_export(kinds, schema) {
+            self.provider.apply(&document);
+        }
+    }
+
+    /// A cluster for objects of this test: on kcp a workspace, made if it is not there; a path, or a name under `root`.
+    pub(crate) fn workspace(&self, path: &str) -> Cluster {
+        let Server::Kcp(kcp) = &self.server else { return self.provider.clone() };
+        let path = if path.contains(':') { path.to_owned() } else { format!("root:{}-{path}", self.tag) };
+        let cluster = workspace::workspace(kcp, &path);
+        self.clusters.borrow_mut().push(cluster.clone());
+        cluster
+    }
+
+    /// The admin's home workspace, `~`, with the export's APIs.
+    pub(crate) fn home(&self) -> Cluster {
+        let Server::Kcp(kcp) = &self.server else { return self.provider.clone() };
+        let cluster = workspace::home(kcp);
+        self.clusters.borrow_mut().push(cluster.clone());
+        self.bind(&cluster);
+        cluster
+    }
+
+    /// Deletes a workspace of this test that was made by its name under `root`; it is left out from then on.
+    pub(crate) fn delete_workspace(&self, path: &str, cluster: &Cluster) {
+        if let Server::Kcp(kcp) = &self.server {
+            workspace::delete(kcp, &format!("root:{}-{path}", self.tag));
+            self.clusters.borrow_mut().retain(|other| other.name != cluster.name);
+        }
+    }
+
+    /// A cluster that has the export's APIs.
+    pub(crate) fn bound(&self, path: &str) -> Cluster {
+        let cluster = self.workspace(path);
+        self.bind(&cluster);
+        cluster
+    }
+
+    /// A cluster for Locations and SyncTargets.
+    pub(crate) fn inventory(&self, path: &str) -> Cluster {
+        // kcp 0.11 gives these two kinds to each workspace.
+        if self.flavor == Flavor::Kcp011 { self.workspace(path) } else { self.bound(path) }
+    }
+
+    /// Binds the export's APIs, as users do.
+    pub(crate) fn bind(&self, cluster: &Cluster) {
+        if self.flavor == Flavor::Kubernetes {
+            return;
+        }
+        let binding = fixtures::kcp_binding(&self.provider_path);
+        let name = name(&binding);
+        if let Some(bound) = cluster.get(API_BINDING, name) {
+            if bound["spec"]["reference"] == binding["spec"]["reference"] {
+                return;
+            }
+            cluster.delete(API_BINDING, name);
+            self.wait("the end of the former APIBinding", || gone(cluster.get(API_BINDING, name).as_ref()));
+        }
+        cluster.apply(&binding);
+        self.wait("the APIBinding to be bound", || {
+            let binding = cluster.get(API_BINDING, name).unwrap_or_default();
+            if binding["status"]["phase"] == "Bound" { Ok(()) } else { Err(binding["status"].to_string()) }
+        });
+    }
+
+    /// Starts a scheduler that does not take part in an election.
+    pub(crate) fn scheduler(&self, args: &[&str]) -> Scheduler {
+        self.scheduler_as_told(&[&["--leader-elect=false"], args].concat())
+    }
+
+    /// Starts a scheduler with these flags and the address to listen on.
+    pub(crate) fn scheduler_as_told(&self, args: &[&str]) -> Scheduler {
+        let number = self.logs.borrow().len();
+        // Where its rights allow a Lease.
+        let namespace = "--leader-elect-resource-namespace=edge-system";
+        let more: &[&str] = if self.flavor == Flavor::Kubernetes { &[namespace] } else { &[] };
+        let scheduler = Scheduler::start(self.folder.path(), number, &self.kubeconfig, &[args, more].concat());
+        self.logs.borrow_mut().push(scheduler.log_file());
+        scheduler
+    }
+
+    /// Starts a scheduler and waits until it is ready.
+    pub(crate) fn ready_scheduler(&self, args: &[&str]) -> Scheduler {
+        let scheduler = self.scheduler(args);
+        scheduler.wait_ready();
+        scheduler
+    }
+
+    /// What the server has at this moment.
+    pub(crate) fn world(&self) -> World {
+        World::read(&self.clusters()).unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    /// Each cluster of the test once.
+    fn clusters(&self) -> Vec<Cluster> {
+        let mut clusters = self.clusters.borrow().clone();
+        clusters.sort_by(|a, b| a.name.cmp(&b.name));
+        clusters.dedup_by(|a, b| a.name == b.name);
+        clusters
+    }
+
+    /// Waits until all slices are as the oracle says.
+    pub(crate) fn settle(&self) {
+        self.wait("the slices to be right", || World::read(&self.clusters())?.check(self.max.get()));
+    }
+
+    /// Waits until the status of all EdgePlacements tells what is there.
+    pub(crate) fn settle_status(&self) {
+        self.wait("the status of all EdgePlacements to be right", || {
+            let world = World::read(&self.clusters())?;
+            for (cluster, placement) in &world.placements {
+                world.check_status(cluster, placement)?;
+            }
+            Ok(())
+        });
+    }
+
+    /// Tries again and again; after a minute, fails with the last reason and the ends of all logs.
+    pub(crate) fn wait<T>(&self, what: &str, attempt: impl FnMut() -> Result<T, String>) -> T {
+        self.wait_for(what, LIMIT, attempt)
+    }
+
+    pub(crate) fn wait_for<T>(&self, what: &str, limit: Duration, mut attempt: impl FnMut() -> Result<T, String>) -> T {
+        let begin = Instant::now();
+        loop {
+            match attempt() {
+                Ok(value) => return value,
+                Err(reason) if begin.elapsed() > limit || self.scheduler_failed() => {
+                    panic!("waited {:?} for {what}, but: {reason}\n{}", begin.elapsed(), self.logs());
+                }
+                Err(_) => thread::sleep(Duration::from_millis(30)),
+            }
+        }
+    }
+
+    /// Whether a scheduler ended by itself, and not well.
+    fn scheduler_failed(&self) -> bool {
+        let logs = self.logs.borrow();
+        let code = |log: &PathBuf| fs::read_to_string(log.with_extension("exit")).ok()?.trim().parse().ok();
+        // Above 128: killed by a signal, by the test.
+        logs.iter().skip(1).filter_map(code).any(|code: u8| (1..128).contains(&code))
+    }
+
+    /// The ends of the logs of the server and of the schedulers.
+    pub(crate) fn logs(&self) -> String {
+        let file = |log: &PathBuf| tail(&Path::new(log.file_name().unwrap()).to_string_lossy(), log);
+        self.logs.borrow().iter().map(file).collect()
+    }
+
+    /// The workspace `root`, where it is kcp.
+    pub(crate) fn root(&self) -> Cluster {
+        match &self.server {
+            Server::Kcp(kcp) => Cluster::kcp(&kcp.admin, "root"),
+            Server::Kubernetes(_) => panic!("not on Kubernetes"),
+        }
+    }
+
+    /// The server, where it is Kubernetes.
+    pub(crate) fn kubernetes(&self) -> &'static Kubernetes {
+        match self.server {
+            Server::Kubernetes(kubernetes) => kubernetes,
+            Server::Kcp(_) => panic!("not on kcp"),
+        }
+    }
+
+    /// The labels that keep objects of this test apart, and one more.
+    pub(crate) fn labels(&self, key: &str, value: &str) -> Value {
+        json!({"world": self.tag, key: value})
+    }
+
+    /// A list of one `locationSelectors` entry that selects the Locations of this test with one more label.
+    pub(crate) fn selectors(&self, key: &str, value: &str) -> Value {
+        json!([{"matchLabels": self.labels(key, value)}])
+    }
+}
+
+impl Drop for Env {
+    fn drop(&mut self) {
+        // Other tests must not find what this one leaves: Locations and SyncTargets of kcp 0.11 are seen everywhere.
+        for cluster in self.clusters() {
+            // kcp 0.11 makes the Location `default` for the first SyncTarget of a workspace, and not a second time.
+            let kept = if self.flavor == Flavor::Kcp011 { "?fieldSelector=metadata.name!=default" } else { "" };
+            for (resource, filter) in [(SYNC_TARGET, ""), (LOCATION, kept), (EDGE_PLACEMENT, ""), (SLICE, "")] {
+                let _ = cluster.delete_all(resource, filter);
+            }
+        }
+    }
+}
+
+/// For [`Env::wait`]: that an object is gone.
+pub(crate) fn gone(object: Option<&Value>) -> Result<(), String> {
+    object.map_or(Ok(()), |object| Err(format!("it is still there: {object}")))
+}
