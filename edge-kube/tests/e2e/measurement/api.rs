@@ -139,9 +139,8 @@ impl Api {
         let begin = Instant::now();
         RUNTIME.block_on(async {
             let progress = progress_of.map(|count| tokio::spawn(show_progress(done.clone(), count, what.to_owned())));
-            let sent = requests.map(|(path, body)| {
-                tokio::spawn(persist(client.kube(), method.clone(), path, body, done.clone()))
-            });
+            let sent = requests
+                .map(|(path, body)| tokio::spawn(persist(client.kube(), method.clone(), path, body, done.clone())));
             let mut answers = futures::stream::iter(sent).buffer_unordered(self.concurrency);
             while let Some(answer) = answers.next().await {
                 answer.unwrap().unwrap_or_else(|reason| panic!("{what}: {reason}"));
@@ -280,7 +279,10 @@ async fn send(client: kube::Client, method: Method, path: &str, body: &str) -> R
         let body = response.into_body().collect_bytes().await.map_err(|error| error.to_string())?;
         Ok((code, body.to_vec()))
     };
-    tokio::time::timeout(REQUEST_LIMIT, exchange).await.map_err(|_| format!("no answer for {REQUEST_LIMIT:?}")).flatten()
+    tokio::time::timeout(REQUEST_LIMIT, exchange)
+        .await
+        .map_err(|_| format!("no answer for {REQUEST_LIMIT:?}"))
+        .flatten()
 }
 
 async fn show_progress(done: Arc<AtomicUsize>, count: usize, what: String) {

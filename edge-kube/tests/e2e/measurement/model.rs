@@ -104,7 +104,11 @@ impl Model {
 
     /// All destinations.
     pub(super) fn destinations(&self) -> usize {
-        self.placements.iter().flat_map(|placement| &placement.locations).map(|id| self.members[*id as usize].len()).sum()
+        self.placements
+            .iter()
+            .flat_map(|placement| &placement.locations)
+            .map(|id| self.members[*id as usize].len())
+            .sum()
     }
 
     /// The destinations of an EdgePlacement: Location and SyncTarget, in order.
@@ -127,9 +131,8 @@ impl Model {
     /// The EdgePlacements whose destinations differ when a SyncTarget gets other labels, and by how many.
     pub(super) fn affected(&self, target: u32, labels: &Value) -> Vec<(u32, usize)> {
         let changed: Vec<u32> = self.toggled(target, labels).collect();
-        let count = |placement: &Placement| {
-            changed.iter().filter(|id| placement.locations.binary_search(id).is_ok()).count()
-        };
+        let count =
+            |placement: &Placement| changed.iter().filter(|id| placement.locations.binary_search(id).is_ok()).count();
         (0..).zip(&self.placements).map(|(id, placement)| (id, count(placement))).filter(|(_, n)| *n > 0).collect()
     }
 

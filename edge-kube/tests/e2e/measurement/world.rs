@@ -14,8 +14,7 @@ const LOCATIONS: usize = 500;
 const SYNC_TARGETS_OF_A_SITE: usize = 300;
 const REGIONS: usize = 40;
 const HARDWARE: u64 = 8;
-const ENVIRONMENTS: [&str; 10] =
-    ["prod", "prod", "prod", "prod", "prod", "prod", "staging", "staging", "dev", "lab"];
+const ENVIRONMENTS: [&str; 10] = ["prod", "prod", "prod", "prod", "prod", "prod", "staging", "staging", "dev", "lab"];
 
 /// How large the world is.
 #[derive(Debug, Clone, Copy)]
