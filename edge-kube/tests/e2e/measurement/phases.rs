@@ -19,6 +19,12 @@ use crate::env::Env;
 /// An event is written within this time, or something is wrong.
 const EVENT_LIMIT: Duration = Duration::from_secs(60);
 
+/// A server that uses less than so much of a core for so long is quiet.
+const QUIET: f64 = 0.15;
+const BREATH: Duration = Duration::from_secs(5);
+/// A server that is not quiet by then never is.
+const QUIET_LIMIT: Duration = Duration::from_secs(900);
+
 /// Where and how all of it is measured.
 pub(super) struct Bench {
     pub(super) env: &'static Env,
@@ -69,6 +75,20 @@ pub(super) enum Width {
 impl Bench {
     fn server_cpu(&self) -> Cpu {
         Cpu::of(self.env.server_process_ids().iter().map(String::as_str))
+    }
+
+    /// Waits until the server does next to nothing: kcp's controllers are at work for long after many objects were made.
+    pub(super) fn quiesce(&self) {
+        let begin = Instant::now();
+        loop {
+            let before = self.server_cpu();
+            thread::sleep(BREATH);
+            let busy = (self.server_cpu() - before).0.as_secs_f64() / BREATH.as_secs_f64();
+            if busy < QUIET || begin.elapsed() > QUIET_LIMIT {
+                eprintln!("  the server uses {busy:.2} cores by itself after {:.0?}", begin.elapsed());
+                return;
+            }
+        }
     }
 
     /// Starts a scheduler where there are no slices; the slices are checked.

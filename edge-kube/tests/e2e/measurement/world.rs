@@ -16,6 +16,9 @@ const REGIONS: usize = 40;
 const HARDWARE: u64 = 8;
 const ENVIRONMENTS: [&str; 10] = ["prod", "prod", "prod", "prod", "prod", "prod", "staging", "staging", "dev", "lab"];
 
+/// Makes the object of a number.
+type Make<'a> = &'a dyn Fn(usize) -> Value;
+
 /// How large the world is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
@@ -107,7 +110,7 @@ impl Size {
 
     /// Creates all objects; those of a kind are spread over the clusters.
     pub(super) fn create(self, api: &Api, clusters: &[Cluster]) {
-        let kinds: [(Resource, usize, &dyn Fn(usize) -> Value); 3] = [
+        let kinds: [(Resource, usize, Make<'_>); 3] = [
             (LOCATION, LOCATIONS, &|number| self.location(number)),
             (EDGE_PLACEMENT, self.placements(), &|number| self.placement(number)),
             (SYNC_TARGET, self.sync_targets, &|number| self.sync_target(number)),
