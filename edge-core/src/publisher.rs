@@ -245,11 +245,15 @@ impl Publisher {
         &self.published
     }
 
-    /// Says what may be written from now on. When it opens for the first time, everything must have been listed.
+    /// Says what may be written from now on. When it opens, everything must have been listed since it was closed: another
+    /// replica may have written until then, and how it has cut the destinations is adopted.
     pub fn set_gate(&mut self, gate: Gate, now: Time) {
-        self.gate = gate;
+        let was_closed = core::mem::replace(&mut self.gate, gate) == Gate::Closed;
         if gate == Gate::Closed {
             return;
+        }
+        if self.opened && was_closed {
+            self.forget_layouts();
         }
         if !self.opened {
             self.opened = true;
@@ -427,11 +431,11 @@ impl Publisher {
     // === Slots and books ===
 
     fn slot(&mut self, key: &ObjectKey) -> &mut Slot {
-        self.slots.entry_ref(key).or_insert_with(Slot::default)
+        self.slots.entry_ref(key).or_default()
     }
 
     fn book(&mut self, placement: &ObjectKey) -> &mut Book {
-        self.books.entry_ref(placement).or_insert_with(Book::default)
+        self.books.entry_ref(placement).or_default()
     }
 
     /// On whose behalf a slice is looked at.

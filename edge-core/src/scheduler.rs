@@ -134,6 +134,11 @@ impl Scheduler {
         Settled { restored, ..self.slices.settle(&self.index, published, skip) }
     }
 
+    /// Forgets how destinations were cut: what is published will tell.
+    pub(crate) fn forget_layouts(&mut self) {
+        self.slices.forget(&self.index);
+    }
+
     pub(crate) fn slices(&self) -> &Slices {
         &self.slices
     }

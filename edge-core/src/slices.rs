@@ -196,6 +196,18 @@ impl Slices {
         slice
     }
 
+    /// Forgets all layouts: they are made anew, from what is published. Another scheduler may have cut it differently.
+    pub(crate) fn forget(&mut self, index: &Index) {
+        for (placement, layout) in core::mem::take(&mut self.layouts) {
+            self.unsettled.insert(placement);
+            for slice in layout {
+                self.drop_slice(index, slice);
+            }
+        }
+        self.displaced.clear();
+        self.slots.values_mut().flatten().for_each(|slot| *slot = Slot::Empty);
+    }
+
     /// Makes `after` the neighbour after `before`.
     fn link(&mut self, before: Option<SliceId>, after: Option<SliceId>) {
         if let Some(slice) = before {

@@ -73,9 +73,9 @@ impl Flips {
         *self = Self::default();
     }
 
-    /// Whether trimming would pay.
+    /// Whether trimming would pay: each time it takes twice as many as were left.
     pub(super) fn is_long(&self) -> bool {
-        self.flips.len() > 4096 + 2 * self.trimmed
+        self.flips.len() > 16 + 2 * self.trimmed
     }
 
     /// Forgets what happened until event `at`.

@@ -104,7 +104,7 @@ impl Publisher {
             }
             Doing::Create | Doing::Replace => {
                 let digest = Digest::of(slice.destinations.iter().map(DestinationRef::from));
-                let as_sent = flight.digest == Some(digest) && same_marks(&flight, &slice);
+                let as_sent = flight.digest == Some(digest) && flight.has_marks_of(&slice.metadata);
                 let unchanged = slice.metadata.resource_version == flight.version && !flight.version.is_empty();
                 self.observe_object(key, slice, By::Read, now);
                 let slot = self.slot(key);
@@ -162,7 +162,13 @@ impl Publisher {
                     self.block(key, Access::Create, reason, None, now);
                 }
                 Doing::Replace | Doing::Read | Doing::Delete => {
-                    self.slot(key).must_read = false;
+                    // What was seen meanwhile may be newer than this answer.
+                    let seen = self.known(key).map(|known| known.resource_version.as_str()).unwrap_or_default();
+                    let moved = seen != flight.version;
+                    self.slot(key).must_read = moved;
+                    if moved {
+                        return;
+                    }
                     let uid = self.published.get(key).map(|known| known.metadata.uid.clone());
                     if let Some(uid) = &uid {
                         self.graves.insert(key.clone(), (uid.clone(), now));
@@ -240,12 +246,4 @@ impl Publisher {
             self.retry_live(placement, now);
         }
     }
-}
-
-/// Whether the server kept the labels, annotations and owners that were sent. It may add some.
-fn same_marks(flight: &Flight, slice: &SinglePlacementSlice) -> bool {
-    let (sent, have) = (&flight.metadata, &slice.metadata);
-    sent.labels.iter().all(|(key, value)| have.labels.get(key) == Some(value))
-        && sent.annotations.iter().all(|(key, value)| have.annotations.get(key) == Some(value))
-        && sent.owner_references.iter().all(|owner| have.owner_references.contains(owner))
 }

@@ -248,8 +248,8 @@ impl Publisher {
             self.held_back.push(key.clone());
             return None;
         }
-        // Until all others are as they should be it may still help.
-        if !self.is_useless(id, key) && !self.is_layout_clean(id) {
+        // Until all others are as they should be it may still help. But if its name is wanted, it goes as soon as it can.
+        if !self.is_name_wanted(key) && !self.is_useless(id, key) && !self.is_layout_clean(id) {
             self.note_barred(key, id);
             return None;
         }
@@ -411,7 +411,7 @@ impl Publisher {
         self.next_id += 1;
         self.requests.insert(id, Subject::Slice(key.clone()));
         let metadata = write.and_then(|write| write.object.as_ref()).map(|object| object.metadata.clone());
-        let version = self.published.get(key).map(|slice| slice.metadata.resource_version.to_string());
+        let version = self.known(key).map(|known| known.resource_version.to_string());
         let flight = Flight {
             doing,
             sent,
@@ -483,9 +483,10 @@ impl Publisher {
             return None;
         }
         let span = slice.map(|slice| slices.span(slice));
-        let extra = self.keep(id, key, span.as_ref());
-        let fits = slice.map_or(0, |slice| slices.len(slice)) + extra.len() <= slices.max();
-        if extra.is_empty() || fits {
+        let extra = self.keep_lost(id, key, span.as_ref());
+        let fits = slice.is_some_and(|slice| slices.len(slice) + extra.len() <= slices.max());
+        let waits = slice.is_none() && !self.is_name_wanted(key);
+        if extra.is_empty() || fits || waits {
             return None;
         }
         let placement = index.placement_key(id);
@@ -507,6 +508,11 @@ impl Publisher {
         slot.dirty = true;
         self.book(&placement).dirty.insert(helper.clone());
         self.send(&helper, Doing::Create, Write::create(helper.clone(), object), sent, Some(digest), now)
+    }
+
+    /// Whether the layout has a slice of this name.
+    fn is_name_wanted(&self, key: &ObjectKey) -> bool {
+        self.scheduler.slices().holder(self.scheduler.index(), key).is_some()
     }
 
     fn forget_bar(&mut self, key: &ObjectKey) {

@@ -6,7 +6,7 @@ use super::slot::{Content, Doing};
 use super::{Kind, ObjectKey, ObjectMeta, Publisher, Seen, SinglePlacementSlice, Time, Timer, Trigger};
 use crate::index::DestinationRef;
 use crate::object::CLUSTER_ANNOTATION;
-use crate::slices::Digest;
+use crate::slices::{Digest, Published};
 
 /// How long an event may be older than what is known before the slice is read.
 const DOUBT: Time = Time::from_secs(30);
@@ -117,15 +117,19 @@ impl Publisher {
         let digest = Digest::of(slice.destinations.iter().map(DestinationRef::from));
         let same_rows = self.published.digest(key) == Some(digest)
             && self.published.get(key).is_some_and(|known| known.metadata.uid == slice.metadata.uid);
+        // A range is one of the destinations of its EdgePlacement.
+        let owner = self.published.placement(key);
+        let same_owner = owner.is_some_and(|owner| Published::placement_name(&slice) == Some(&*owner.name));
         let slot = self.slots.get(key);
         let flight = slot.and_then(|slot| slot.flight.as_ref());
         let ours = flight
             .filter(|flight| matches!(flight.doing, Doing::Create | Doing::Replace) && flight.digest == Some(digest))
+            .filter(|flight| flight.has_marks_of(&slice.metadata))
             .map(|flight| flight.sent.clone());
         let content = match (ours, slot.map(|slot| &slot.content)) {
             // It is what is being sent: the answer will say the same.
             (Some(sent), _) => Some(sent),
-            (None, Some(content @ Content::Range { .. })) if same_rows => Some(content.clone()),
+            (None, Some(content @ Content::Range { .. })) if same_rows && same_owner => Some(content.clone()),
             _ => None,
         };
         let want_rows = slot.is_some_and(|slot| slot.want_rows);

@@ -45,6 +45,13 @@ fn same_place(a: DestinationRef<'_>, b: DestinationRef<'_>) -> bool {
     (a.cluster, a.location_name, a.sync_target_name) == (b.cluster, b.location_name, b.sync_target_name)
 }
 
+fn sorted<'a>(wanted: impl Iterator<Item = Wanted<'a>>) -> Vec<Destination> {
+    let mut destinations: Vec<Destination> = wanted.map(|wanted| wanted.destination.into()).collect();
+    destinations.sort_unstable();
+    destinations.dedup();
+    destinations
+}
+
 /// Whether a slice holds a wanted destination for certain, whatever becomes of what is in flight.
 fn holds(slots: &HashMap<ObjectKey, Slot>, key: &ObjectKey, wanted: Wanted<'_>, flips: Option<&Flips>) -> bool {
     let Some(slot) = slots.get(key) else { return false };
@@ -158,15 +165,14 @@ impl Publisher {
         })
     }
 
-    /// What a slice would drop and no other has, as it is to be written. One that is to go keeps all that is wanted.
+    /// What a slice would drop and no other has, as it is to be written.
+    pub(super) fn keep_lost(&self, id: PlacementId, key: &ObjectKey, span: Option<&Span>) -> Vec<Destination> {
+        sorted(self.lost(id, key, span))
+    }
+
+    /// The same, but a slice that is to go keeps all that is wanted.
     pub(super) fn keep(&self, id: PlacementId, key: &ObjectKey, span: Option<&Span>) -> Vec<Destination> {
-        let mut kept: Vec<Destination> = match span {
-            Some(_) => self.lost(id, key, span).map(|wanted| wanted.destination.into()).collect(),
-            None => self.dropped(id, key, None).map(|wanted| wanted.destination.into()).collect(),
-        };
-        kept.sort_unstable();
-        kept.dedup();
-        kept
+        if span.is_some() { self.keep_lost(id, key, span) } else { sorted(self.dropped(id, key, None)) }
     }
 
     /// Whether a slice is only to grow, as far as can be said.

@@ -24,6 +24,8 @@ pub struct Request {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
+// Writes are what most actions are: boxing them would cost an allocation each, and save nothing.
+#[allow(clippy::large_enum_variant)]
 pub enum Action {
     /// Create, replace or delete a SinglePlacementSlice. Replacements and deletions carry UID and resourceVersion: both
     /// are preconditions.
@@ -71,6 +73,7 @@ pub struct Trigger {
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)]
 pub enum Outcome {
     /// 200 or 201 with a slice: of a creation, a replacement or a read; of a deletion if the slice waits for finalizers.
     Slice(SinglePlacementSlice),

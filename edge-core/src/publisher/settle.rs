@@ -99,6 +99,21 @@ impl Publisher {
         }
     }
 
+    /// What is published tells the layouts, as at a start.
+    pub(super) fn forget_layouts(&mut self) {
+        self.scheduler.forget_layouts();
+        self.flips.clear();
+        for slot in self.slots.values_mut() {
+            let contents = slot.flight.iter_mut().map(|flight| &mut flight.sent).chain(&mut slot.maybe);
+            for content in contents.chain([&mut slot.content]) {
+                if matches!(content, Content::Range { .. }) {
+                    *content = Content::Unread;
+                }
+            }
+        }
+        self.unsettled = true;
+    }
+
     /// The slices that are published for an EdgePlacement.
     pub(super) fn own_slices(&self, placement: &ObjectKey) -> Vec<ObjectKey> {
         let own = self.published.slices_of(placement);
@@ -129,6 +144,7 @@ impl Publisher {
             self.mark(&key, Some(trigger));
             self.wake_barred(&placement);
         }
+        self.trim_flips();
         for key in settled.left {
             if self.published.get(&key).is_some() || self.slots.contains_key(&key) {
                 self.mark(&key, None);
@@ -139,6 +155,34 @@ impl Publisher {
         let held: Vec<ObjectKey> = self.held.iter().cloned().collect();
         for placement in held {
             self.check_held(&placement);
+        }
+    }
+
+    /// Forgets what came and went before the oldest content that is known of an EdgePlacement's slices.
+    fn trim_flips(&mut self) {
+        let now = self.scheduler.slices().events();
+        let long: Vec<PlacementId> =
+            self.flips.iter().filter(|(_, flips)| flips.is_long()).map(|(&id, _)| id).collect();
+        for id in long {
+            let placement = self.scheduler.index().placement_key(id);
+            let mut keys: BTreeSet<ObjectKey> = self.own_slices(&placement).into_iter().collect();
+            keys.extend(self.books.get(&placement).into_iter().flat_map(|book| book.dirty.iter().cloned()));
+            let mut oldest = now;
+            for key in keys {
+                let clean = self.is_clean(&key);
+                let Some(slot) = self.slots.get_mut(&key) else { continue };
+                let sent = slot.flight.as_mut().map(|flight| &mut flight.sent);
+                for content in [&mut slot.content].into_iter().chain(sent).chain(&mut slot.maybe) {
+                    if let Content::Range { at, .. } = content {
+                        // What is as it should be is as it is wanted now.
+                        *at = if clean { now } else { *at };
+                        oldest = oldest.min(*at);
+                    }
+                }
+            }
+            if let Some(flips) = self.flips.get_mut(&id) {
+                flips.trim(oldest);
+            }
         }
     }
 

@@ -51,6 +51,16 @@ pub(super) struct Flight {
     pub(super) dead: Vec<String>,
 }
 
+impl Flight {
+    /// Whether a slice has the labels, annotations and owners that are sent. The server may add some.
+    pub(super) fn has_marks_of(&self, have: &ObjectMeta) -> bool {
+        let sent = &self.metadata;
+        sent.labels.iter().all(|(key, value)| have.labels.get(key) == Some(value))
+            && sent.annotations.iter().all(|(key, value)| have.annotations.get(key) == Some(value))
+            && sent.owner_references.iter().all(|owner| have.owner_references.contains(owner))
+    }
+}
+
 /// One slice, or the name of one.
 #[derive(Debug, Default)]
 pub(super) struct Slot {

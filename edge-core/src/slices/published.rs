@@ -148,6 +148,12 @@ impl Published {
         self.owned.keys()
     }
 
+    /// How many slices belong to EdgePlacements. `O(EdgePlacements)`.
+    #[must_use]
+    pub fn owned_count(&self) -> usize {
+        self.owned.values().map(BTreeSet::len).sum()
+    }
+
     /// Names that others have.
     pub fn foreign(&self) -> impl Iterator<Item = &ObjectKey> {
         self.foreign.iter()

@@ -128,12 +128,6 @@ impl Cluster {
             .unwrap_or_else(|error| panic!("cannot list {} in {}: {error}", resource.plural, self.name))
     }
 
-    /// The resourceVersion that a list of the kind has at present.
-    pub(crate) fn list_version(&self, resource: Resource) -> String {
-        let list = self.send(Method::GET, resource, "?limit=1", None).unwrap();
-        list["metadata"]["resourceVersion"].as_str().unwrap().into()
-    }
-
     /// Changes an object, again if somebody else does at the same time.
     pub(crate) fn edit(&self, resource: Resource, name: &str, change: impl Fn(&mut Value)) -> Value {
         for _ in 0..20 {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::{AsyncBufReadExt, StreamExt};
 use http::Request;
+use kube::Client;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -24,18 +25,10 @@ pub(crate) struct Recorder {
 impl Recorder {
     pub(crate) fn start(cluster: &Cluster, resource: Resource) -> Self {
         let changes = Arc::new(Mutex::new(Vec::new()));
-        let version = cluster.list_version(resource);
-        let path = format!("{}?watch=true&timeoutSeconds=600&resourceVersion={version}", cluster.path(resource));
-        let (client, into) = (cluster.client.kube(), changes.clone());
-        let task = RUNTIME.spawn(async move {
-            let stream = client.request_stream(Request::get(&path).body(Vec::new()).unwrap()).await.unwrap();
-            let mut lines = stream.lines();
-            while let Some(Ok(line)) = lines.next().await {
-                let mut event: Value = serde_json::from_str(&line).unwrap();
-                let kind = event["type"].as_str().unwrap().to_owned();
-                into.lock().unwrap().push((kind, event["object"].take()));
-            }
-        });
+        let path = cluster.path(resource);
+        let client = cluster.client.kube();
+        let begin = RUNTIME.block_on(list(&client, &path));
+        let task = RUNTIME.spawn(watch(client, path, begin, changes.clone()));
         Self { changes, task }
     }
 
@@ -60,6 +53,38 @@ impl Recorder {
     /// The changes of one object.
     pub(crate) fn changes_of(&self, object: &str) -> Vec<Change> {
         self.changes().into_iter().filter(|(_, changed)| name(changed) == object).collect()
+    }
+}
+
+/// All objects of a kind, as a list returns them.
+async fn list(client: &Client, path: &str) -> Value {
+    client.request(Request::get(path).body(Vec::new()).unwrap()).await.unwrap()
+}
+
+/// Watches from a list on.
+async fn watch(client: Client, path: String, mut begin: Value, changes: Arc<Mutex<Vec<Change>>>) {
+    loop {
+        let version = begin["metadata"]["resourceVersion"].as_str().unwrap();
+        let url = format!("{path}?watch=true&timeoutSeconds=600&resourceVersion={version}");
+        let stream = client.request_stream(Request::get(url).body(Vec::new()).unwrap()).await.unwrap();
+        let mut lines = stream.lines();
+        while let Some(Ok(line)) = lines.next().await {
+            let mut event: Value = serde_json::from_str(&line).unwrap();
+            let kind = event["type"].as_str().unwrap().to_owned();
+            if kind == "ERROR" {
+                break;
+            }
+            changes.lock().unwrap().push((kind, event["object"].take()));
+        }
+        // kcp makes its cache for a newly bound API anew, and then knows no versions before that: start over, unless
+        // something has changed since, which would be lost.
+        let again = list(&client, &path).await;
+        if again["items"] != begin["items"] || !changes.lock().unwrap().is_empty() {
+            changes.lock().unwrap().push(("the watch has ended".into(), Value::Null));
+            return;
+        }
+        begin = again;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
