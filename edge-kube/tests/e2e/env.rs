@@ -276,6 +276,14 @@ impl Env {
         }
     }
 
+    /// The processes that make up the server.
+    pub(crate) fn server_process_ids(&self) -> Vec<String> {
+        match &self.server {
+            Server::Kcp(kcp) => kcp.process_ids(),
+            Server::Kubernetes(kubernetes) => kubernetes.process_ids(),
+        }
+    }
+
     /// The labels that keep objects of this test apart, and one more.
     pub(crate) fn labels(&self, key: &str, value: &str) -> Value {
         json!({"world": self.tag, key: value})

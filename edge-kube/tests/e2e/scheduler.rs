@@ -72,6 +72,10 @@ impl Scheduler {
         self.process.wait(Duration::from_secs(60))
     }
 
+    pub(crate) fn process_id(&self) -> &str {
+        self.process.id()
+    }
+
     pub(crate) fn exit_code(&self) -> Option<i32> {
         self.process.exit_code()
     }

@@ -70,6 +70,10 @@ impl Kcp {
         &self.folder
     }
 
+    pub(crate) fn process_ids(&self) -> Vec<String> {
+        vec![self.process.id().into()]
+    }
+
     pub(crate) fn log_file(&self) -> PathBuf {
         self.process.log_file()
     }

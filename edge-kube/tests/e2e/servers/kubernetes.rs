@@ -28,7 +28,7 @@ pub(crate) struct Kubernetes {
     // In the order in which they end.
     _controllers: Process,
     api_server: Mutex<Process>,
-    _etcd: Process,
+    etcd: Process,
 }
 
 impl Kubernetes {
@@ -51,6 +51,8 @@ impl Kubernetes {
             format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
             // Nothing has to survive the machine.
             "--unsafe-no-fsync".into(),
+            // The default, 2 GB, is less than a measurement of large worlds writes between two compactions.
+            "--quota-backend-bytes=8589934592".into(),
         ];
         let etcd_process = run("etcd", &etcd_args, true);
         let args = prepare(&folder, &etcd, port);
@@ -77,7 +79,7 @@ impl Kubernetes {
             args,
             _controllers: controllers,
             api_server: Mutex::new(api_server),
-            _etcd: etcd_process,
+            etcd: etcd_process,
             folder,
         })
     }
@@ -109,6 +111,11 @@ impl Kubernetes {
     /// Goes with the server.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Of etcd and the API server.
+    pub(crate) fn process_ids(&self) -> Vec<String> {
+        vec![self.etcd.id().into(), self.api_server.lock().unwrap().id().into()]
     }
 
     pub(crate) fn log_file(&self) -> PathBuf {

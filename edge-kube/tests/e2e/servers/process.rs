@@ -87,6 +87,11 @@ impl Process {
         }
     }
 
+    /// The program's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.pid
+    }
+
     /// The exit code, if the program has ended: 128 and the signal's number if that ended it.
     pub(crate) fn exit_code(&self) -> Option<i32> {
         fs::read_to_string(&self.exited).ok()?.trim().parse().ok()
