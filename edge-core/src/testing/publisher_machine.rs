@@ -56,6 +56,8 @@ struct Change {
 #[derive(Debug)]
 pub struct PublisherMachine {
     max: usize,
+    /// Some SyncTarget has no UID: then published ones are kept.
+    keeps: bool,
     faults: Faults,
     publisher: Publisher,
     server: Server,
@@ -76,10 +78,12 @@ pub struct PublisherMachine {
 impl PublisherMachine {
     /// Runs the whole script, then lets everything come to rest, and restarts.
     pub fn run(max: usize, faults: Faults, seed: u64, script: &Script) -> Self {
+        let keeps = lacks_uids(script);
         let mut machine = Self {
             max,
+            keeps,
             faults,
-            publisher: mk_publisher(max),
+            publisher: mk_publisher(max, keeps),
             server: Server::default(),
             oracle: Oracle::default(),
             flights: Vec::new(),
@@ -376,10 +380,21 @@ impl PublisherMachine {
     }
 }
 
-fn mk_publisher(max: usize) -> Publisher {
+fn mk_publisher(max: usize, keeps: bool) -> Publisher {
     let mut publisher = Publisher::new(Options::default().with_max_destinations_per_slice(max).unwrap());
     publisher.set_status_fields(StatusFields::All);
-    publisher
+    if keeps { publisher.keeping_destinations() } else { publisher }
+}
+
+/// Whether some SyncTarget has no UID at some time, as in manifests. On API servers all have one.
+fn lacks_uids(script: &Script) -> bool {
+    let changes = script.ops.iter().flat_map(|op| match op {
+        Op::Apply(change) => core::slice::from_ref(change),
+        Op::Batch(changes) | Op::Interrupted { changes, .. } => changes,
+        _ => &[],
+    });
+    let mut events = script.start.iter().chain(changes).map(super::Change::event);
+    events.any(|event| matches!(event, Event::SyncTarget(_, Some(record)) if record.uid.is_empty()))
 }
 
 /// An event on one line.

@@ -332,13 +332,14 @@ fn a_slice_that_others_edit_again_and_again_is_repaired_more_and_more_slowly() {
         stored.destinations.clear();
         stored.metadata.resource_version = table.version.to_string();
         table.publisher.observe_slice(&key("p"), Seen::Object(stored.clone()), table.now);
-        if table.publisher.next_wakeup().is_none() {
-            stored = table.succeed();
-            continue;
-        }
-        table.wait();
-        delayed += 1;
-        stored = table.succeed();
+        let request = table.poll().or_else(|| {
+            delayed += 1;
+            table.wait();
+            table.poll()
+        });
+        let Some(Request { id, action: Action::Write(write), .. }) = request else { panic!("{request:?}") };
+        stored = table.stored(&write);
+        table.publisher.complete(id, Outcome::Slice(stored.clone()), table.now);
     }
     assert!((3..=5).contains(&delayed), "{delayed}");
 }

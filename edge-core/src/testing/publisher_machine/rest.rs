@@ -129,7 +129,7 @@ impl PublisherMachine {
         // Labels that cannot be read are forgotten; what follows from that is the oracle's business elsewhere.
         let unreadable = self.oracle.sync_targets().any(|(_, record, _)| record.labels.is_none())
             || self.oracle.locations().any(|(_, record, _)| record.labels.is_none());
-        self.publisher = mk_publisher(self.max);
+        self.publisher = mk_publisher(self.max, self.keeps);
         for (key, live) in self.server.snapshot() {
             let seen = match live {
                 Live::Slice(slice) => Seen::Object(slice),
