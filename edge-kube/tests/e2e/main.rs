@@ -8,6 +8,7 @@
 //! Each server is started once for all tests of a run. `servers` builds and starts them, `env` is what a test runs in,
 //! `oracle` says what must come out, `scenarios` are the tests; the modules named after a server list those that it runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+#![allow(dead_code, reason = "the measurement, which shares the harness, uses more of it")]
 
 mod client;
 mod cluster;
