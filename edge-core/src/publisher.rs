@@ -186,7 +186,7 @@ pub struct Publisher {
     stalled: VecDeque<ObjectKey>,
     statuses: VecDeque<ObjectKey>,
     /// What may go on only when the gate is wide open.
-    held_back: Vec<ObjectKey>,
+    held_back: BTreeSet<ObjectKey>,
     timers: BTreeSet<(Time, Timer)>,
     blocks: Blocks,
     requests: HashMap<RequestId, Subject>,
@@ -219,7 +219,7 @@ impl Publisher {
             queue: VecDeque::new(),
             stalled: VecDeque::new(),
             statuses: VecDeque::new(),
-            held_back: Vec::new(),
+            held_back: BTreeSet::new(),
             timers: BTreeSet::new(),
             blocks: Blocks::default(),
             requests: HashMap::new(),

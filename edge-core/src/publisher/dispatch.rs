@@ -189,7 +189,7 @@ impl Publisher {
             return self.read_live(key, id, now);
         }
         if self.gate == Gate::GrowOnly && !self.only_grows(id, key, Some(&span)) {
-            self.held_back.push(key.clone());
+            self.held_back.insert(key.clone());
             return None;
         }
         match self.barrier(id, key, Some(&span)) {
@@ -243,7 +243,7 @@ impl Publisher {
     /// The EdgePlacement has no use for the slice: it goes when others have what is wanted of it.
     fn remove(&mut self, key: &ObjectKey, id: PlacementId, now: Time) -> Option<Request> {
         if self.gate == Gate::GrowOnly {
-            self.held_back.push(key.clone());
+            self.held_back.insert(key.clone());
             return None;
         }
         // Until all others are as they should be it may still help. But if its name is wanted, it goes as soon as it can.
@@ -263,7 +263,7 @@ impl Publisher {
     /// An orphan goes if its EdgePlacement is gone for certain.
     fn sweep(&mut self, key: &ObjectKey, placement: &ObjectKey, now: Time) -> Option<Request> {
         if self.gate == Gate::GrowOnly {
-            self.held_back.push(key.clone());
+            self.held_back.insert(key.clone());
             return None;
         }
         if self.book(placement).live != Live::Absent {
