@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use super::book::{Flips, Live};
-use super::slot::Content;
+use super::slot::{Content, Slot};
 use super::{Publisher, Time, Trigger};
 use crate::delta::{Change, Delta, IdRow, PlacementChange};
 use crate::event::{EdgePlacementRecord, Event};
@@ -82,16 +82,17 @@ impl Publisher {
             let key = self.scheduler.index().placement_key(id);
             if matches!(change, PlacementChange::Removed | PlacementChange::Suspended) {
                 self.flips.remove(&id);
+                // The ranges that the slices have, or are to get, are no longer known.
+                let mut slices = self.own_slices(&key);
+                slices.extend(self.books.get(&key).into_iter().flat_map(|book| book.dirty.iter().cloned()));
+                for slice in slices {
+                    if let Some(slot) = self.slots.get_mut(&slice) {
+                        slot.forget_ranges();
+                    }
+                }
             }
             let own: Vec<ObjectKey> = self.own_slices(&key);
             for slice in own {
-                // The ranges that the slices had are no longer known.
-                if matches!(change, PlacementChange::Removed | PlacementChange::Suspended) {
-                    let slot = self.slot(&slice);
-                    if matches!(slot.content, Content::Range { .. }) {
-                        slot.content = Content::Unread;
-                    }
-                }
                 if self.opened {
                     self.mark(&slice, None);
                 }
@@ -103,14 +104,7 @@ impl Publisher {
     pub(super) fn forget_layouts(&mut self) {
         self.scheduler.forget_layouts();
         self.flips.clear();
-        for slot in self.slots.values_mut() {
-            let contents = slot.flight.iter_mut().map(|flight| &mut flight.sent).chain(&mut slot.maybe);
-            for content in contents.chain([&mut slot.content]) {
-                if matches!(content, Content::Range { .. }) {
-                    *content = Content::Unread;
-                }
-            }
-        }
+        self.slots.values_mut().for_each(Slot::forget_ranges);
         self.unsettled = true;
     }
 

@@ -99,6 +99,16 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// The layout that ranges refer to is no more: what the slice holds, or is to hold, has to be read.
+    pub(super) fn forget_ranges(&mut self) {
+        let contents = self.flight.iter_mut().map(|flight| &mut flight.sent).chain(&mut self.maybe);
+        for content in contents.chain([&mut self.content]) {
+            if matches!(content, Content::Range { .. }) {
+                *content = Content::Unread;
+            }
+        }
+    }
+
     /// Nothing has to be remembered about the name.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.content, Content::Nothing)
