@@ -267,7 +267,8 @@ impl Publisher {
             }
             self.unsettled = true;
             // Those of EdgePlacements that have a layout are looked at when it is made.
-            for key in self.slice_keys() {
+            let slices: Vec<ObjectKey> = self.published.iter().map(|(key, _)| key.clone()).collect();
+            for key in slices {
                 let owner = self.published.placement(&key).map(|owner| self.scheduler.index().find_placement(&owner));
                 if owner.is_some_and(|id| !id.is_some_and(|id| self.scheduler.index().is_active(id))) {
                     self.mark(&key, None);

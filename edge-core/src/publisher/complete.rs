@@ -45,12 +45,7 @@ impl Publisher {
         if let Some(book) = self.books.get_mut(&home) {
             book.in_flight = book.in_flight.saturating_sub(1);
         }
-        let access = match flight.doing {
-            Doing::Create => Access::Create,
-            Doing::Replace => Access::Update,
-            Doing::Delete => Access::Delete,
-            Doing::Read => Access::Read,
-        };
+        let access = flight.doing.access();
         let blocks = match &outcome {
             Outcome::Failed(Failure::Forbidden(_) | Failure::Busy(_) | Failure::NotDone(_) | Failure::Unknown(_)) => {
                 true

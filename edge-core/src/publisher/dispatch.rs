@@ -48,7 +48,9 @@ impl Publisher {
     }
 
     fn decide(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
-        self.rehome(key);
+        if let Some(old) = self.rehome(key) {
+            self.check_stalled(&old);
+        }
         let slot = self.slots.get(key)?;
         if slot.flight.is_some() {
             return None;
@@ -72,22 +74,6 @@ impl Publisher {
                 None
             }
             Aim::Wait => None,
-        }
-    }
-
-    /// The slice counts for whom it is looked at now.
-    fn rehome(&mut self, key: &ObjectKey) {
-        let home = self.home_of(key);
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        if slot.home == home || slot.flight.is_some() {
-            return;
-        }
-        let old = core::mem::replace(&mut slot.home, home.clone());
-        let dirty = slot.dirty;
-        self.strike(&old, key);
-        self.check_stalled(&old);
-        if dirty {
-            self.book(&home).dirty.insert(key.clone());
         }
     }
 
@@ -175,8 +161,7 @@ impl Publisher {
         let mut object = SinglePlacementSlice::from(draft);
         if rewrite {
             // Whatever is still under way is for the old version.
-            let revision = object.metadata.resource_version.clone();
-            object.metadata.annotations.insert(REVISION_ANNOTATION.into(), revision);
+            renew(&mut object);
         }
         if self.is_parked(key, digest, now) {
             return None;
@@ -230,8 +215,7 @@ impl Publisher {
         let metadata = self.scheduler.slices().metadata(self.scheduler.index(), id, key, Some(slice));
         let mut object = SinglePlacementSlice { metadata, destinations: slice.destinations.clone() };
         if !outdated {
-            let revision = object.metadata.resource_version.clone();
-            object.metadata.annotations.insert(REVISION_ANNOTATION.into(), revision);
+            renew(&mut object);
         }
         let digest = Digest::of(object.destinations.iter().map(Into::into));
         if self.is_parked(key, digest, now) {
@@ -247,7 +231,7 @@ impl Publisher {
             return None;
         }
         // Until all others are as they should be it may still help. But if its name is wanted, it goes as soon as it can.
-        if !self.is_name_wanted(key) && !self.is_useless(id, key) && !self.is_layout_clean(id) {
+        if !self.is_name_wanted(key) && !self.is_useless(id, key) && !self.are_clean(id, None) {
             self.note_barred(key, id);
             return None;
         }
@@ -315,4 +299,10 @@ impl Publisher {
             self.check_stalled(&owner);
         }
     }
+}
+
+/// Makes the server give a slice a new version although nothing else changes.
+fn renew(object: &mut SinglePlacementSlice) {
+    let revision = object.metadata.resource_version.clone();
+    object.metadata.annotations.insert(REVISION_ANNOTATION.into(), revision);
 }

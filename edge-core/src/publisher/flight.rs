@@ -28,13 +28,7 @@ impl Publisher {
         digest: Option<Digest>,
         now: Time,
     ) -> Option<Request> {
-        let access = match doing {
-            Doing::Create => Access::Create,
-            Doing::Replace => Access::Update,
-            Doing::Delete => Access::Delete,
-            Doing::Read => Access::Read,
-        };
-        if let Some(time) = self.blocks.wait(key, access, now) {
+        if let Some(time) = self.blocks.wait(key, doing.access(), now) {
             self.wait_until(key, time);
             return None;
         }

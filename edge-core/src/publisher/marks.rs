@@ -24,7 +24,6 @@ impl Publisher {
 
     /// A slice may not be as it should be: it is looked at.
     pub(super) fn mark(&mut self, key: &ObjectKey, trigger: Option<Trigger>) {
-        let home = self.home_of(key);
         let slot = self.slot(key);
         if let Some(trigger) = trigger {
             match &mut slot.trigger {
@@ -33,16 +32,27 @@ impl Publisher {
             }
         }
         // A request in flight counts for whom it was made.
-        if slot.flight.is_none() && !slot.queued && slot.home != home {
-            let old = core::mem::replace(&mut slot.home, home.clone());
-            slot.dirty = false;
-            self.strike(&old, key);
+        if !slot.queued {
+            self.rehome(key);
         }
         let slot = self.slot(key);
         let home = slot.home.clone();
         slot.dirty = true;
         self.book(&home).dirty.insert(key.clone());
         self.enqueue(key);
+    }
+
+    /// The slice counts for whom it is looked at now; returns for whom it counted, if that was another one.
+    pub(super) fn rehome(&mut self, key: &ObjectKey) -> Option<ObjectKey> {
+        let home = self.home_of(key);
+        let slot = self.slots.get_mut(key).filter(|slot| slot.home != home && slot.flight.is_none())?;
+        let old = core::mem::replace(&mut slot.home, home.clone());
+        let dirty = slot.dirty;
+        self.strike(&old, key);
+        if dirty {
+            self.book(&home).dirty.insert(key.clone());
+        }
+        Some(old)
     }
 
     /// A slice is looked at soon. One in flight is looked at when the answer is there.

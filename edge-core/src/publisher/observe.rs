@@ -1,7 +1,5 @@
 //! What is seen of slices.
 
-use alloc::vec::Vec;
-
 use super::slot::{Content, Doing};
 use super::{Kind, ObjectKey, ObjectMeta, Publisher, Seen, SinglePlacementSlice, Time, Timer, Trigger};
 use crate::index::DestinationRef;
@@ -223,23 +221,13 @@ impl Publisher {
         let slot = self.slot(key);
         slot.content = content;
         let trigger = Trigger { kind: Kind::SinglePlacementSlice, key: key.clone(), since: now, count: 1 };
-        let busy = self.slot(key).flight.is_some();
+        let busy = slot.flight.is_some();
         if self.opened {
             self.mark(key, if busy { None } else { Some(trigger) });
         } else if self.slot(key).home == ObjectKey::default() {
             let home = self.home_of(key);
             self.slot(key).home = home;
         }
-        if let Some(placement) = self.published.placement(key)
-            && self.held.contains(&placement)
-        {
-            self.unsettled = true;
-        }
         self.wake_waiters(key);
-    }
-
-    /// Slices that are known.
-    pub fn slice_keys(&self) -> Vec<ObjectKey> {
-        self.published.iter().map(|(key, _)| key.clone()).collect()
     }
 }

@@ -136,11 +136,7 @@ impl Publisher {
     pub(super) fn barrier(&self, id: PlacementId, key: &ObjectKey, span: Option<&Span>) -> Option<Barrier> {
         if matches!(self.slots.get(key).map(|slot| &slot.content), Some(Content::Unread)) {
             // If all others are as they should be, they have all that this one may not keep.
-            let rest = self.scheduler.slices().layout(id).iter().all(|&slice| {
-                let other = self.scheduler.slices().key(self.scheduler.index(), slice);
-                other == *key || self.is_clean(&other)
-            });
-            return (!rest).then_some(Barrier::Unread);
+            return (!self.are_clean(id, Some(key))).then_some(Barrier::Unread);
         }
         let lost = self.lost(id, key, span).next()?;
         Some(Barrier::Slice(self.owner(id, lost.position)?))
@@ -152,10 +148,11 @@ impl Publisher {
         !unread && self.dropped(id, key, None).next().is_none()
     }
 
-    /// Whether all slices of the layout are as they should be.
-    pub(super) fn is_layout_clean(&self, id: PlacementId) -> bool {
-        let slices = self.scheduler.slices();
-        slices.layout(id).iter().all(|&slice| self.is_clean(&slices.key(self.scheduler.index(), slice)))
+    /// Whether all slices of the layout, but for one, are as they should be.
+    pub(super) fn are_clean(&self, id: PlacementId, but: Option<&ObjectKey>) -> bool {
+        let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
+        let mut keys = slices.layout(id).iter().map(|&slice| slices.key(index, slice));
+        keys.all(|key| but == Some(&key) || self.is_clean(&key))
     }
 
     pub(super) fn is_clean(&self, key: &ObjectKey) -> bool {

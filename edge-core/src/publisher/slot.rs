@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use hashbrown::HashSet;
 
+use super::blocks::Access;
 use super::{Time, Trigger};
 use crate::object::{Destination, ObjectKey, ObjectMeta};
 use crate::slices::{Digest, PlaceHash, Span};
@@ -35,6 +36,18 @@ pub(super) enum Doing {
     Replace,
     Delete,
     Read,
+}
+
+impl Doing {
+    /// What it needs to be allowed to do.
+    pub(super) fn access(self) -> Access {
+        match self {
+            Self::Create => Access::Create,
+            Self::Replace => Access::Update,
+            Self::Delete => Access::Delete,
+            Self::Read => Access::Read,
+        }
+    }
 }
 
 /// The request in flight.

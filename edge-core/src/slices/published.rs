@@ -59,13 +59,6 @@ impl Published {
         self.foreign.insert(key);
     }
 
-    /// Takes in a slice, but not its destinations: a digest stands for them.
-    pub fn insert_thin(&mut self, slice: SinglePlacementSlice) {
-        let key = ObjectKey::new(slice.metadata.cluster().unwrap_or_default(), slice.metadata.name.as_str());
-        self.insert(slice);
-        self.make_thin(&key);
-    }
-
     /// Keeps only a digest of a slice's destinations.
     pub fn make_thin(&mut self, key: &ObjectKey) {
         if let Some(slice) = self.slices.get_mut(key)
