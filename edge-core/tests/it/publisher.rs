@@ -2,11 +2,8 @@
 
 use edge_core::testing::{Faults, PublisherMachine, Script};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use crate::scripts::{Case, cases, config};
-
-const SEED: RngSeed = RngSeed::Fixed(1);
 
 fn faults() -> impl Strategy<Value = Faults> {
     (prop::sample::select(&[0, 10, 30]), any::<bool>(), 1..6_usize).prop_map(|(fail, strangers, concurrency)| Faults {
@@ -17,8 +14,7 @@ fn faults() -> impl Strategy<Value = Faults> {
 }
 
 proptest! {
-    // The same histories in each run; the example `simulate` runs others.
-    #![proptest_config(ProptestConfig { rng_seed: SEED, ..config(400) })]
+    #![proptest_config(config(400))]
 
     #[test]
     fn nothing_vanishes_and_all_is_right_at_rest(
@@ -31,11 +27,23 @@ proptest! {
     }
 }
 
-/// `CASE='<max>:<fail>:<strangers>:<concurrency>:<seed>:<digits>' cargo test -p edge-core replay` runs the case at hand.
+/// Cases that once failed, one a line, as [`replay_publisher`] takes them.
+const CASES: &str = include_str!("publisher_cases.txt");
+
+#[test]
+fn what_once_went_wrong() {
+    CASES.lines().for_each(replay);
+}
+
+/// `PUBLISHER_CASE='<max>:<fail>:<strangers>:<concurrency>:<seed>:<digits>' cargo test -p edge-core replay` runs the case at hand.
 #[test]
 fn replay_publisher() {
-    let given = std::env::var("PUBLISHER_CASE").ok();
-    let Some(case) = given.as_deref() else { return };
+    if let Ok(case) = std::env::var("PUBLISHER_CASE") {
+        replay(&case);
+    }
+}
+
+fn replay(case: &str) {
     let [max, fail, strangers, concurrency, seed, digits] = case.splitn(6, ':').collect::<Vec<_>>().try_into().unwrap();
     let faults = Faults {
         fail: fail.parse().unwrap(),
