@@ -31,8 +31,8 @@ mod settle;
 mod validate;
 
 pub(crate) use content::published_uids;
-pub use digest::Digest;
 pub(crate) use digest::PlaceHash;
+pub use digest::{Digest, Digester};
 pub use name::SOURCE_PLACEMENT;
 pub(crate) use name::helper_name;
 pub(crate) use plan::has_other_owner;

@@ -6,11 +6,8 @@ use proptest::prelude::*;
 use crate::scripts::{Case, cases, config};
 
 fn faults() -> impl Strategy<Value = Faults> {
-    (prop::sample::select(&[0, 10, 30]), any::<bool>(), 1..6_usize).prop_map(|(fail, strangers, concurrency)| Faults {
-        fail,
-        strangers,
-        concurrency,
-    })
+    (prop::sample::select(&[0, 10, 30]), any::<bool>(), any::<bool>(), 1..6_usize)
+        .prop_map(|(fail, strangers, thin, concurrency)| Faults { fail, strangers, thin, concurrency })
 }
 
 proptest! {
@@ -35,7 +32,7 @@ fn what_once_went_wrong() {
     CASES.lines().for_each(replay);
 }
 
-/// `PUBLISHER_CASE='<max>:<fail>:<strangers>:<concurrency>:<seed>:<digits>' cargo test -p edge-core replay` runs the case at hand.
+/// `PUBLISHER_CASE='<max>:<fail>:<strangers>:<thin>:<concurrency>:<seed>:<digits>' cargo test -p edge-core replay` runs the case at hand.
 #[test]
 fn replay_publisher() {
     if let Ok(case) = std::env::var("PUBLISHER_CASE") {
@@ -44,10 +41,12 @@ fn replay_publisher() {
 }
 
 fn replay(case: &str) {
-    let [max, fail, strangers, concurrency, seed, digits] = case.splitn(6, ':').collect::<Vec<_>>().try_into().unwrap();
+    let [max, fail, strangers, thin, concurrency, seed, digits] =
+        case.splitn(7, ':').collect::<Vec<_>>().try_into().unwrap();
     let faults = Faults {
         fail: fail.parse().unwrap(),
         strangers: strangers.parse().unwrap(),
+        thin: thin.parse().unwrap(),
         concurrency: concurrency.parse().unwrap(),
     };
     let script: Script = Case::read(digits).script();

@@ -254,7 +254,7 @@ impl Watcher {
         if let Some(route) = &self.route {
             match &object {
                 Observed::EdgePlacement(event, _) => route(&event.key().cluster),
-                Observed::Slice(key, Seen::Object(_) | Seen::Unreadable(_)) => route(&key.cluster),
+                Observed::Slice(key, Seen::Thin(..) | Seen::Object(_) | Seen::Unreadable(_)) => route(&key.cluster),
                 _ => {}
             }
         }
