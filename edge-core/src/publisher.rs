@@ -362,8 +362,7 @@ impl Publisher {
         let in_flight: usize = self.books.values().map(|book| book.in_flight).sum();
         Counts {
             desired: self.scheduler.slices().total() + self.held.len(),
-            published: self.published.iter().count()
-                - self.published.foreign().count().min(self.published.iter().count()),
+            published: self.published.owned_count(),
             destinations: self.scheduler.slices().destination_count(),
             dirty,
             in_flight: self.requests.len(),
