@@ -75,6 +75,8 @@ enum Answer {
 struct Sender {
     replica: usize,
     term: u32,
+    /// How many destinations it puts into a slice.
+    max: usize,
     /// Nothing at all may be taken away.
     only_grows: bool,
     /// What was wanted at dispatch and ever since, and that nobody else has touched.
@@ -328,13 +330,13 @@ impl Simulation {
     fn take_off(&mut self, replica: usize, call: Call) {
         self.log(|| format!("{replica} asks: {}", describe(&call)));
         let sender = &mut self.replicas[replica];
-        let (term, only_grows) = (sender.term, sender.gate == Gate::GrowOnly);
+        let (term, max, only_grows) = (sender.term, sender.max, sender.gate == Gate::GrowOnly);
         let mut wanted = if write_of(&call).is_some() { sender.wanted() } else { Rc::default() };
         let untold: BTreeSet<&Place> = sender.untold(&self.server).filter(|place| wanted.contains(*place)).collect();
         if !untold.is_empty() {
             wanted = Rc::new(wanted.iter().filter(|place| !untold.contains(place)).cloned().collect());
         }
-        self.flights.push(Flight { call, sender: Sender { replica, term, only_grows, wanted }, answer: None });
+        self.flights.push(Flight { call, sender: Sender { replica, term, max, only_grows, wanted }, answer: None });
     }
 
     /// A request reaches the server.
@@ -379,9 +381,7 @@ impl Simulation {
     /// A write takes effect.
     fn write(&mut self, write: &Write, sender: &Sender) -> Outcome {
         let before = self.server.live().get(&write.key).cloned();
-        // Replicas may disagree on the maximum for a while.
-        let max = self.replicas.iter().map(|replica| replica.max).max().unwrap_or_default();
-        let outcome = self.server.write(write, max.max(self.settings.max));
+        let outcome = self.server.write(write, sender.max);
         let replica = &self.replicas[sender.replica];
         let alive = replica.term == sender.term && replica.up;
         let taken = self.server.record(!alive);

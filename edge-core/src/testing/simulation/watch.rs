@@ -111,6 +111,7 @@ impl Stream {
                 State::Unlisted => {
                     let end = server.history(self.kind).len();
                     self.list += 1;
+                    self.last = None;
                     self.state = State::Listing(server.list(self.kind).into(), end, now);
                 }
                 State::Listing(items, end, began) => {
