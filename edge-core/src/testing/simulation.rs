@@ -58,6 +58,7 @@ fn places(live: &Live) -> Vec<Place> {
 
 /// What was asked.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are the largest")]
 enum Call {
     Request(Request),
     Lease(LeaseAction),
@@ -217,22 +218,22 @@ impl Simulation {
 
     fn work(&mut self, replica: usize, steps: u8, seed: u8) {
         let mut random = u64::from(seed) ^ 0x9E37_79B9_7F4A_7C15;
-        let mut below = |n: u64| {
+        let mut below = |n: u8| {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (random >> 33) % n
+            random.to_be_bytes()[0] % n
         };
         for _ in 0..steps {
             match below(8) {
-                0..3 => (0..3).for_each(|_| self.tell(replica, Kind::ALL[below(4) as usize])),
+                0..3 => (0..3).for_each(|_| self.tell(replica, Kind::ALL[usize::from(below(4))])),
                 3..5 => self.dispatch(replica),
                 5..7 => {
-                    let fails = below(100) < u64::from(self.settings.fail);
-                    let fate = if fails { Fate::failure(below(64) as u32) } else { Fate::Done };
-                    self.arrive(below(64) as u8, fate);
+                    let fails = below(100) < self.settings.fail;
+                    let fate = if fails { Fate::failure(below(64)) } else { Fate::Done };
+                    self.arrive(below(64), fate);
                 }
                 _ => {
-                    self.answer(below(64) as u8);
-                    self.now += Time::from_millis(below(20));
+                    self.answer(below(64));
+                    self.now += Time::from_millis(below(20).into());
                 }
             }
         }

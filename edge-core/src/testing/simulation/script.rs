@@ -24,7 +24,7 @@ pub(super) struct Settings {
     /// Schedulers; two elect a leader by a Lease, one needs none.
     pub(super) replicas: usize,
     /// In percent: requests that fail while work goes on.
-    pub(super) fail: u32,
+    pub(super) fail: u8,
     pub(super) fields: StatusFields,
     /// Some objects have no UID, as in manifests.
     pub(super) unknown_uids: bool,
@@ -292,7 +292,7 @@ impl Fate {
     ];
 
     /// One that is a failure.
-    pub(super) fn failure(nth: u32) -> Self {
-        Self::ALL[1 + nth as usize % (Self::ALL.len() - 1)]
+    pub(super) fn failure(nth: u8) -> Self {
+        Self::ALL[1 + usize::from(nth) % (Self::ALL.len() - 1)]
     }
 }

@@ -8,6 +8,7 @@ use crate::publisher::Time;
 
 /// What a replica learns.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are the largest")]
 pub(super) enum Told {
     Shown(Shown),
     /// A list that began at this time ended without it.
