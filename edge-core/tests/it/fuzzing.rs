@@ -5,10 +5,12 @@ use std::path::Path;
 
 use edge_core::testing::{IndexMachine, SchedulerMachine, Script, adopt, naive};
 
+/// The name of a target, and what it does with an input.
+type Target = (&'static str, fn(&[u8]));
+
 #[test]
 fn inputs_that_fuzzing_found() {
-    let targets: [(&str, fn(&[u8])); 3] =
-        [("adoption", adopt), ("script", script), ("selectors", naive::compare_selectors)];
+    let targets: [Target; 3] = [("adoption", adopt), ("script", script), ("selectors", naive::compare_selectors)];
     for (target, run) in targets {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/inputs").join(target);
         let files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
