@@ -1,62 +1,70 @@
-//! Runs the publisher against the model server, seed by seed: `simulate [FIRST_SEED [COUNT]]`.
+//! Runs the simulation, seed by seed: `simulate [FIRST_SEED [COUNT]]`.
 //!
 //! ```shell
-//! cargo run --release -p edge-core --features testing --example simulate -- 0 100000
+//! cargo run --release -p edge-core --features testing --example simulate -- 0 1000000
 //! ```
 //!
-//! One seed is one run, and always the same one. The seeds that fail are printed at the end, with the shortest history.
-#![allow(clippy::print_stdout, clippy::expect_used, clippy::cast_possible_truncation)]
+//! One seed is one run, and always the same one. The first seed that fails is cut down to what matters, and printed as
+//! the text of a script: put it into a file below `edge-core/tests/simulation`, and it is a test.
+#![allow(clippy::print_stdout, clippy::expect_used)]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::num::NonZero;
+use std::panic::catch_unwind;
+use std::thread;
 
-use edge_core::testing::{Faults, PublisherMachine, Script};
+use edge_core::testing::{Simulation, SimulationScript, Tally};
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>().expect("a number"));
     let first = arguments.next().unwrap_or(0);
     let count = arguments.next().unwrap_or(1000);
-    let message = Arc::new(Mutex::new(String::new()));
-    let hook = Arc::clone(&message);
-    std::panic::set_hook(Box::new(move |info| {
-        *hook.lock().expect("no panic while held") = info.to_string();
-    }));
-    let mut failed: Vec<(u64, String)> = Vec::new();
-    let mut writes = 0;
-    for seed in first..first + count {
-        match catch_unwind(AssertUnwindSafe(|| run(seed))) {
-            Ok(machine) => writes += machine.writes,
-            Err(_) => failed.push((seed, message.lock().expect("no panic while held").clone())),
+    std::panic::set_hook(Box::new(|_| {}));
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let (mut failed, mut total) = (Vec::new(), Tally::default());
+    thread::scope(|scope| {
+        let run = |from: usize| {
+            (first..first + count).skip(from).step_by(threads).map(|seed| (seed, outcome(seed))).collect::<Vec<_>>()
+        };
+        let all: Vec<_> = (0..threads).map(|from| scope.spawn(move || run(from))).collect();
+        for (seed, outcome) in all.into_iter().flat_map(|thread| thread.join().expect("a thread")) {
+            match outcome {
+                Ok(tally) => {
+                    total.writes += tally.writes;
+                    total.statuses += tally.statuses;
+                    total.terms += tally.terms;
+                    total.orphaned += tally.orphaned;
+                }
+                Err(message) => failed.push((seed, message)),
+            }
         }
-    }
-    println!("{count} seeds from {first}: {} failed, {writes} writes", failed.len());
+    });
+    println!("{count} seeds from {first}: {} failed; {total:?}", failed.len());
     failed.sort_by_key(|(_, message)| message.len());
-    for (seed, message) in failed.iter().take(12) {
-        println!("seed {seed}: {}", message.lines().nth(1).unwrap_or_default());
+    for (seed, message) in failed.iter().take(20) {
+        println!("seed {seed}: {}", message.lines().next().unwrap_or_default());
     }
     if let Some((seed, message)) = failed.first() {
-        println!("seed {seed}: {message}");
+        let kind = kind(message);
+        let script = SimulationScript::of_seed(*seed);
+        let script = script.shrunk(&mut |script| run(script).is_err_and(|message| self::kind(&message) == kind));
+        println!("\nseed {seed}, cut down:\n\n{script}\n{}", run(&script).expect_err("it fails"));
         std::process::exit(1);
     }
 }
 
-/// Everything about a run follows from its seed.
-fn run(seed: u64) -> PublisherMachine {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    let faults = Faults {
-        fail: [0, 10, 30][(next() % 3) as usize],
-        strangers: next().is_multiple_of(2),
-        thin: next().is_multiple_of(2),
-        concurrency: 1 + (next() % 5) as usize,
-    };
-    let max = [1, 2, 3, 5, 8][(next() % 5) as usize];
-    let length = 40 + next() % 900;
-    let bytes: Vec<u8> = (0..length).map(|_| (next() >> 32) as u8).collect();
-    PublisherMachine::run(max, faults, next(), &Script::decode(&bytes))
+fn outcome(seed: u64) -> Result<Tally, String> {
+    run(&SimulationScript::of_seed(seed))
+}
+
+fn run(script: &SimulationScript) -> Result<Tally, String> {
+    catch_unwind(|| Simulation::run(script)).map_err(|panic| match panic.downcast::<String>() {
+        Ok(message) => *message,
+        Err(other) => other.downcast::<&str>().map_or_else(|_| "a panic".into(), |message| (*message).into()),
+    })
+}
+
+/// What went wrong, without names and numbers: a script that is cut down must not fail for another reason.
+fn kind(message: &str) -> String {
+    let first = message.lines().next().unwrap_or_default();
+    first.split(' ').filter(|word| word.len() > 2 && word.chars().all(|c| c.is_ascii_lowercase())).take(3).collect()
 }

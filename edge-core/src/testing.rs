@@ -13,22 +13,25 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod act;
+mod adoption;
 mod bytes;
 mod index_machine;
+pub mod naive;
 mod op;
 mod oracle;
-mod publisher_machine;
 mod scheduler_machine;
 mod server;
+mod simulation;
 
 pub use act::{Act, Mark};
+pub use adoption::adopt;
 pub use bytes::Bytes;
 pub use index_machine::IndexMachine;
 pub use op::{Change, Instances, Op, Script, Tags};
 pub use oracle::{Oracle, Wanted};
-pub use publisher_machine::{Faults, PublisherMachine};
 pub use scheduler_machine::SchedulerMachine;
 pub use server::Server;
+pub use simulation::{Script as SimulationScript, Simulation, Tally};
 
 /// An order that depends on the seed alone.
 fn shuffle<T>(list: &mut [T], seed: usize) {

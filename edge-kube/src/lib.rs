@@ -6,6 +6,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod commands;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod input;
 mod scheduler;
 mod yaml;

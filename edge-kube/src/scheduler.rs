@@ -12,7 +12,7 @@ pub(crate) mod admin;
 pub(crate) mod backend;
 mod backoff;
 pub(crate) mod client;
-mod decode;
+pub(crate) mod decode;
 mod detect;
 mod duration;
 mod engine;
@@ -33,7 +33,7 @@ mod shutdown;
 mod source;
 #[cfg(test)]
 mod testing;
-mod watch;
+pub(crate) mod watch;
 
 use std::io;
 use std::sync::Arc;

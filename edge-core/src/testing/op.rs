@@ -18,9 +18,9 @@ use crate::object::{
 use crate::selector::Invalid;
 
 /// Names are the same in all clusters and for all kinds; their lengths differ, for hashes that look at the length.
-const CLUSTERS: [&str; 3] = ["k1", "root:k2", "k33"];
-const SYNC_TARGETS: [&str; 7] = ["a", "bb", "c", "dd", "ee", "f", "gg"];
-const LOCATIONS: [&str; 5] = ["a", "bb", "c", "dd", "e"];
+pub(super) const CLUSTERS: [&str; 3] = ["k1", "root:k2", "k33"];
+pub(super) const SYNC_TARGETS: [&str; 7] = ["a", "bb", "c", "dd", "ee", "f", "gg"];
+pub(super) const LOCATIONS: [&str; 5] = ["a", "bb", "c", "dd", "e"];
 /// With one that is too long for a label and one that is as long as a name can be.
 const PLACEMENTS: [&str; 4] = [
     "a",
@@ -32,7 +32,7 @@ const PLACEMENTS: [&str; 4] = [
 const KEYS: [&str; 3] = ["a", "b", "c"];
 const VALUES: [&str; 3] = ["x", "y", "z"];
 /// How many destinations a slice may hold: few, so that tens of destinations make many slices.
-const MAXIMA: [usize; 5] = [1, 2, 3, 5, 8];
+pub(super) const MAXIMA: [usize; 5] = [1, 2, 3, 5, 8];
 /// kcp puts it on every SyncTarget; no selector asks for it.
 const NOISE: &str = "internal.workload.kcp.io/key";
 

@@ -72,7 +72,7 @@ impl Oracle {
     }
 
     /// The destinations through one Location.
-    fn held(&self, location: &ObjectKey, published: &[Destination]) -> Vec<Destination> {
+    pub(super) fn held(&self, location: &ObjectKey, published: &[Destination]) -> Vec<Destination> {
         let row = |(key, (sync_target, _)): (&ObjectKey, &(SyncTargetRecord, Option<Labels>))| Destination {
             cluster: location.cluster.clone(),
             location_name: location.name.clone(),

@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::act::nth_of;
+use super::act::{key_of, nth_of};
 use super::server::{Server, owner_of};
 use super::{Act, Change, Op, Oracle, Script, Wanted, shuffle};
 use crate::event::Event;
@@ -80,6 +80,23 @@ impl SchedulerMachine {
             machine.step(op);
         }
         // A short rest brings everything in order.
+        machine.step(&Op::Batch(Vec::new()));
+    }
+
+    /// Starts a scheduler that finds these slices (false: it cannot read them) and objects, and lets it bring them in order.
+    pub(super) fn adopt(max: usize, found: Vec<(SinglePlacementSlice, bool)>, objects: Vec<Change>) {
+        let mut machine = Self::new(None, max);
+        for (slice, readable) in found {
+            let key = key_of(&slice);
+            machine.server.delete(&key);
+            machine.server.put(slice);
+            if let (false, Some(slice)) = (readable, machine.server.published().get(&key).cloned()) {
+                machine.server.garble(slice);
+            }
+        }
+        (machine.at_rest, machine.packed) = (false, false);
+        let (acts, usurped, max, writes) = (Vec::new(), None, None, None);
+        machine.step(&Op::Restart { seed: 0, meanwhile: objects, acts, usurped, max, writes });
         machine.step(&Op::Batch(Vec::new()));
     }
 

@@ -20,6 +20,8 @@ pub struct Server {
     /// Names that were ever in use.
     names: BTreeSet<ObjectKey>,
     versions: usize,
+    /// Names whose slices changed since [`Server::take_touched`].
+    touched: BTreeSet<ObjectKey>,
 }
 
 /// What is on the server under a name.
@@ -28,16 +30,34 @@ pub(super) enum Live {
     Slice(SinglePlacementSlice),
     /// Its destinations cannot be read.
     Garbled(ObjectMeta),
-    /// Nothing any more; the UID is that of what was there.
-    Gone(String),
+}
+
+impl Live {
+    pub(super) fn metadata(&self) -> ObjectMeta {
+        match self {
+            Self::Slice(slice) => slice.metadata.clone(),
+            Self::Garbled(metadata) => metadata.clone(),
+        }
+    }
+
+    /// The EdgePlacement that it belongs to, and the destinations that it has for it.
+    pub(super) fn rows(&self) -> Option<(ObjectKey, &[Destination])> {
+        let Self::Slice(slice) = self else { return None };
+        let owner = ObjectKey::new(slice.metadata.cluster().unwrap_or_default(), owner_of(slice)?);
+        Some((owner, &slice.destinations))
+    }
 }
 
 impl Server {
-    /// All there is.
-    pub(super) fn snapshot(&self) -> BTreeMap<ObjectKey, Live> {
-        let slices = self.published.iter().map(|(key, slice)| (key.clone(), Live::Slice(slice.clone())));
-        let garbled = self.garbled.iter().map(|(key, slice)| (key.clone(), Live::Garbled(slice.metadata.clone())));
-        slices.chain(garbled).collect()
+    /// What is there under a name.
+    pub(super) fn live(&self, key: &ObjectKey) -> Option<Live> {
+        let garbled = self.garbled.get(key).map(|slice| Live::Garbled(slice.metadata.clone()));
+        garbled.or_else(|| self.published.get(key).cloned().map(Live::Slice))
+    }
+
+    /// Names whose slices changed since the last time.
+    pub(super) fn take_touched(&mut self) -> BTreeSet<ObjectKey> {
+        core::mem::take(&mut self.touched)
     }
 
     /// What a GET says.
@@ -82,23 +102,27 @@ impl Server {
         slice.metadata.generation += 1;
         slice.metadata.creation_timestamp = Some("2024-01-01T00:00:00Z".into());
         self.names.insert(key_of(&slice));
+        self.touched.insert(key_of(&slice));
         self.published.insert(slice);
     }
 
     pub(super) fn delete(&mut self, key: &ObjectKey) {
         self.published.remove(key);
         self.garbled.remove(key);
+        self.touched.insert(key.clone());
     }
 
     pub(super) fn garble(&mut self, mut slice: SinglePlacementSlice) {
         self.versions += 1;
         slice.metadata.resource_version = format!("{}", self.versions);
         self.published.insert_unreadable(key_of(&slice));
+        self.touched.insert(key_of(&slice));
         self.garbled.insert(key_of(&slice), slice);
     }
 
     pub(super) fn repair(&mut self, key: &ObjectKey) {
         self.published.remove(key);
+        self.touched.insert(key.clone());
         if let Some(mut slice) = self.garbled.remove(key) {
             self.versions += 1;
             slice.metadata.resource_version = format!("{}", self.versions);
@@ -149,14 +173,7 @@ impl Server {
             (metadata.annotations, metadata.labels, metadata.owner_references, slice.destinations.clone())
         };
         assert_ne!(content(object), content(before), "{key} is written for nothing");
-        let stranger = |slice: &SinglePlacementSlice| {
-            let metadata = &slice.metadata;
-            let owners = metadata.owner_references.iter().filter(|owner| owner.kind == "Stranger").cloned();
-            let (label, annotation) =
-                (metadata.labels.get(STRANGER).cloned(), metadata.annotations.get(STRANGER).cloned());
-            (label, annotation, metadata.finalizers.clone(), owners.collect::<Vec<_>>())
-        };
-        assert_eq!(stranger(object), stranger(before), "what others put on {key} stays");
+        assert_eq!(stranger_marks(object), stranger_marks(before), "what others put on {key} stays");
     }
 
     /// The slices of an EdgePlacement, by name.
@@ -173,9 +190,20 @@ impl Server {
     }
 }
 
-/// The name of the EdgePlacement that a slice belongs to; `None` if it is not ours.
+/// What strangers put on a slice.
+pub(super) fn stranger_marks(slice: &SinglePlacementSlice) -> impl PartialEq + core::fmt::Debug + '_ {
+    let metadata = &slice.metadata;
+    let owners = metadata.owner_references.iter().filter(|owner| owner.kind == "Stranger");
+    let (label, annotation) = (metadata.labels.get(STRANGER), metadata.annotations.get(STRANGER));
+    (label, annotation, &metadata.finalizers, owners.collect::<Vec<_>>())
+}
+
+/// The name of the EdgePlacement that a slice belongs to; `None` if it is not ours, or not any more: it is being deleted.
 pub(super) fn owner_of(slice: &SinglePlacementSlice) -> Option<&str> {
     let metadata = &slice.metadata;
+    if metadata.deletion_timestamp.is_some() {
+        return None;
+    }
     let owner = metadata
         .owner_references
         .iter()

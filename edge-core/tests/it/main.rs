@@ -1,10 +1,12 @@
 //! The integration tests of edge-core: one binary, one module for each subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod fuzzing;
+mod hostile;
 mod index;
 mod outcomes;
-mod publisher;
 mod scheduler;
 mod scripts;
 mod selectors;
+mod simulation;
 mod wire;

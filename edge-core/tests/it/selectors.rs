@@ -1,16 +1,15 @@
 //! Selectors against Kubernetes' own code, whose answers are in `testdata/selectors`, and against a naive evaluation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 
 use edge_core::event::{Event, Holds, LocationRecord};
 use edge_core::object::{LabelSelector, LabelSelectorRequirement, Location, ObjectKey, ResourceRef};
-use edge_core::selector::{FieldError, Invalid, Labels, Rule, Selector, validate_name};
+use edge_core::selector::{FieldError, Invalid, Labels, Selector, validate_name};
+use edge_core::testing::naive::{LabelSet, compare_selectors, decompile, label_sets, matches};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-
-type LabelSet = BTreeMap<String, String>;
 
 // === What Kubernetes says ===
 
@@ -292,69 +291,10 @@ fn selectors_of_equal_meaning_are_equal() {
     check(with_labels(&[], &[]), LabelSelector::default());
 }
 
-/// A selector that says what the canonical form says.
-fn decompile(selector: &Selector) -> LabelSelector {
-    let mut wire = LabelSelector::default();
-    let mut ask = |key: &str, operator: &str, values: &[String]| {
-        let requirement =
-            LabelSelectorRequirement { key: key.into(), operator: operator.into(), values: values.to_vec() };
-        wire.match_expressions.push(requirement);
-    };
-    if let Some(key) = selector.contradiction() {
-        ask(key, "Exists", &[]);
-        ask(key, "DoesNotExist", &[]);
-    }
-    for requirement in selector.requirements() {
-        let key = &requirement.key;
-        match &requirement.rule {
-            Rule::In(values) => ask(key, "In", values),
-            Rule::NotIn(values) => ask(key, "NotIn", values),
-            Rule::Exists => ask(key, "Exists", &[]),
-            Rule::ExistsNotIn(values) => {
-                ask(key, "Exists", &[]);
-                ask(key, "NotIn", values);
-            }
-            Rule::DoesNotExist => ask(key, "DoesNotExist", &[]),
-        }
-    }
-    wire
-}
-
 // === Against a naive evaluation ===
 
 const KEYS: [&str; 3] = ["a", "b", "example.com/a"];
 const VALUES: [&str; 3] = ["", "x", "y"];
-
-/// Word for word what the Kubernetes documentation says of the operators.
-fn naive(selector: &LabelSelector, labels: &LabelSet) -> bool {
-    selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
-        && selector.match_expressions.iter().all(|LabelSelectorRequirement { key, operator, values }| {
-            match (operator.as_str(), labels.get(key)) {
-                ("In", value) => value.is_some_and(|value| values.contains(value)),
-                ("NotIn", value) => value.is_none_or(|value| !values.contains(value)),
-                ("Exists", value) => value.is_some(),
-                ("DoesNotExist", value) => value.is_none(),
-                other => panic!("not a requirement: {other:?}"),
-            }
-        })
-}
-
-/// Each key absent, with each value, and with one that no selector names: no two selectors over [`KEYS`] and [`VALUES`]
-/// differ in meaning but agree on all of these.
-fn label_sets() -> Vec<LabelSet> {
-    let mut sets = vec![LabelSet::new()];
-    for key in KEYS {
-        let with = |value: &str| {
-            let with = |set: &LabelSet| {
-                set.iter().map(|(k, v)| (k.clone(), v.clone())).chain([(key.into(), value.into())]).collect()
-            };
-            sets.iter().map(with).collect::<Vec<_>>()
-        };
-        let wider: Vec<LabelSet> = VALUES.into_iter().chain(["other"]).flat_map(with).collect();
-        sets.extend(wider);
-    }
-    sets
-}
 
 fn any_requirement() -> impl Strategy<Value = LabelSelectorRequirement> {
     let values = prop::collection::vec(prop::sample::select(&VALUES[..]), 1..4);
@@ -384,8 +324,8 @@ proptest! {
     fn canonical_form_means_the_same(selector in any_selector()) {
         let compiled = canonical(&selector);
         let mut matches_some = false;
-        for labels in label_sets() {
-            let want = naive(&selector, &labels);
+        for labels in label_sets(&KEYS, &VALUES) {
+            let want = matches(&selector, &labels);
             matches_some |= want;
             prop_assert_eq!(compiled.matches(&labels.clone().into()), want, "{} on {:?}", &compiled, labels);
         }
@@ -396,7 +336,7 @@ proptest! {
     #[test]
     fn equal_means_equal(a in any_selector(), b in any_selector()) {
         let (one, other) = (canonical(&a), canonical(&b));
-        let same = label_sets().iter().all(|labels| naive(&a, labels) == naive(&b, labels));
+        let same = label_sets(&KEYS, &VALUES).iter().all(|labels| matches(&a, labels) == matches(&b, labels));
         let equal = one == other || (one.contradiction().is_some() && other.contradiction().is_some());
         prop_assert_eq!(equal, same, "{} and {}", one, other);
     }
@@ -419,8 +359,13 @@ proptest! {
         let match_expressions = keys.into_iter().map(requirement).collect();
         let selector = LabelSelector { match_expressions, ..LabelSelector::default() };
         match Selector::compile(&selector, "selector") {
-            Ok(compiled) => prop_assert_eq!(compiled.matches(&Labels::default()), naive(&selector, &LabelSet::new())),
+            Ok(compiled) => prop_assert_eq!(compiled.matches(&Labels::default()), matches(&selector, &LabelSet::new())),
             Err(invalid) => prop_assert!(errors(&invalid).iter().all(|error| error.starts_with("selector.matchExpressions["))),
         }
+    }
+
+    #[test]
+    fn any_two_selectors(bytes in prop::collection::vec(any::<u8>(), 0..96)) {
+        compare_selectors(&bytes);
     }
 }

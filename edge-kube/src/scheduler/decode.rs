@@ -206,6 +206,14 @@ struct Entry<'a> {
     sync_target_uid: Option<&'a str>,
 }
 
+/// The quick way, and the tolerant one.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn decode_both_ways<T: Default + for<'n> Deserialize<'n>>(
+    text: &str,
+) -> (serde_json::Result<T>, (T, Vec<FieldError>)) {
+    (serde_json::from_str(text), decode_json(text))
+}
+
 /// What all objects have.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

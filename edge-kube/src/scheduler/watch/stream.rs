@@ -48,7 +48,7 @@ impl Lines {
 }
 
 /// What a line says; objects in their JSON.
-pub(super) enum Change<'a> {
+pub(crate) enum Change<'a> {
     Exists(&'a str),
     Gone(&'a str),
     /// Only its version matters.
@@ -74,7 +74,7 @@ struct Status {
     reason: String,
 }
 
-pub(super) fn parse(line: &str) -> Result<Change<'_>, serde_json::Error> {
+pub(crate) fn parse(line: &str) -> Result<Change<'_>, serde_json::Error> {
     let line: Line<'_> = serde_json::from_str(line)?;
     let object = line.object.get();
     Ok(match &*line.kind {
