@@ -1,0 +1,100 @@
+//! edge-core: destinations and slices.
+
+use edge_core::event::Event;
+use edge_core::object::ObjectKey;
+use edge_core::scheduler::{Options, Scheduler};
+use edge_core::slices::Published;
+
+use super::registry::Registry;
+use super::{Answer, Engine};
+use crate::workload::World;
+
+/// The scheduler, with slices laid out after each change.
+#[derive(Debug)]
+pub struct EdgeCore {
+    scheduler: Scheduler,
+    published: Published,
+    /// Which numbers the others give to objects; `None` if nobody will ask for the answer.
+    registry: Option<Registry>,
+}
+
+impl EdgeCore {
+    /// One to be timed: it cannot give an answer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { scheduler: Scheduler::new(Options::default()), published: Published::default(), registry: None }
+    }
+
+    /// One to be compared: it keeps the numbers that others give to objects.
+    #[must_use]
+    pub fn checked() -> Self {
+        Self { registry: Some(Registry::default()), ..Self::new() }
+    }
+
+    /// The scheduler.
+    #[must_use]
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    fn note<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) {
+        if let Some(registry) = &mut self.registry {
+            events.into_iter().for_each(|event| drop(registry.change(event)));
+        }
+    }
+}
+
+impl Default for EdgeCore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Engine for EdgeCore {
+    fn name(&self) -> &'static str {
+        "edge-core"
+    }
+
+    fn load(&mut self, world: &World) {
+        self.note(world.events());
+        self.scheduler.apply_batch(world.events());
+        self.scheduler.settle(&self.published);
+    }
+
+    fn apply(&mut self, events: &[Event]) {
+        self.note(events);
+        match events {
+            [event] => drop(self.scheduler.apply(event)),
+            events => self.scheduler.apply_batch(events),
+        }
+        self.scheduler.settle(&self.published);
+    }
+
+    fn apply_counted(&mut self, event: &Event) -> usize {
+        self.note([event]);
+        let rows = self.scheduler.apply(event).rows().count();
+        self.scheduler.settle(&self.published);
+        rows
+    }
+
+    fn answer(&self) -> Answer {
+        let mut answer = Answer::default();
+        let Some(registry) = &self.registry else { return answer };
+        for (key, placement) in registry.placements() {
+            let mut last = (ObjectKey::default(), None);
+            for destination in self.scheduler.index().destinations(key).into_iter().flatten() {
+                // A Location's destinations come one after the other.
+                if last.0.name != destination.location_name || last.0.cluster != destination.cluster {
+                    let key = ObjectKey::new(destination.cluster, destination.location_name);
+                    last = (key.clone(), registry.location(&key));
+                }
+                let target = ObjectKey::new(destination.cluster, destination.sync_target_name);
+                // An object that nobody has heard of is a wrong answer.
+                if let (Some(location), Some(target)) = (last.1, registry.sync_target(&target)) {
+                    answer.add(placement, location, target, 1);
+                }
+            }
+        }
+        answer
+    }
+}

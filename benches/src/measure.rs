@@ -1,0 +1,1 @@
+//! Times of one engine on one workload.

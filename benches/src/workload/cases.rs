@@ -1,0 +1,153 @@
+//! Single events on top of a full index.
+
+use edge_core::event::Event;
+
+use super::World;
+use super::objects::{Exists, Objects};
+
+/// An event, and one that undoes it.
+#[derive(Debug, Clone)]
+pub struct Flip {
+    /// The event.
+    pub there: Event,
+    /// What brings the world back.
+    pub back: Event,
+}
+
+/// Which halves of the flips count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measured {
+    /// Both: they are of one kind.
+    Both,
+    /// The event alone.
+    There,
+    /// What undoes it.
+    Back,
+}
+
+/// One kind of event, at many objects. No object occurs twice, so the flips may be made in any order and nesting.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// What it is called in tables and filters.
+    pub name: &'static str,
+    /// The events.
+    pub flips: Vec<Flip>,
+    /// Which of them count.
+    pub measured: Measured,
+}
+
+/// How many flips there are at most of a case.
+const FLIPS: usize = 2_000;
+
+/// New objects are numbered from here.
+const NEWCOMERS: usize = 5_000_000;
+
+/// The seed of events.
+const SEED: u64 = 2;
+
+impl Case {
+    /// Every kind of event, each at up to 2 000 objects that are spread over the world.
+    #[must_use]
+    pub fn all(world: &World) -> Vec<Self> {
+        let objects = &mut Objects::new(SEED, world.size);
+        let sync_targets = spread(&world.sync_targets, FLIPS);
+        let no_op = sync_targets.iter().map(|&event| flip(event.clone(), event)).collect();
+        let relabels = sync_targets.iter().map(|event| flip(objects.relabelled(event), event)).collect();
+        let targets = newcomers(&sync_targets, |number| objects.sync_target(number).event());
+        let locations = spread(&world.locations, FLIPS);
+        let selectors = locations.iter().enumerate().map(|(at, event)| {
+            // The selector of another Location: shapes stay as frequent as they are.
+            flip(with_selector_of(event, &locations[(at + 1) % locations.len()]), event)
+        });
+        let selectors = selectors.collect();
+        let labels = locations
+            .iter()
+            .enumerate()
+            .map(|(at, event)| flip(with_labels_of(event, &locations[(at + 1) % locations.len()]), event));
+        let labels = labels.collect();
+        let added = newcomers(&locations, |number| objects.location(number).event());
+        let placements = spread(&world.placements, FLIPS);
+        let changes = placements
+            .iter()
+            .enumerate()
+            .map(|(at, event)| flip(with_selectors_of(event, &placements[(at + 1) % placements.len()]), event));
+        let changes = changes.collect();
+        let new = newcomers(&placements, |number| objects.placement(number).event());
+        vec![
+            Self { name: "SyncTarget, no change", flips: no_op, measured: Measured::Both },
+            Self { name: "SyncTarget, relabel", flips: relabels, measured: Measured::Both },
+            Self { name: "SyncTarget, add", flips: targets.clone(), measured: Measured::There },
+            Self { name: "SyncTarget, delete", flips: targets, measured: Measured::Back },
+            Self { name: "Location, selector", flips: selectors, measured: Measured::Both },
+            Self { name: "Location, relabel", flips: labels, measured: Measured::Both },
+            Self { name: "Location, add", flips: added.clone(), measured: Measured::There },
+            Self { name: "Location, delete", flips: added, measured: Measured::Back },
+            Self { name: "EdgePlacement, add", flips: new.clone(), measured: Measured::There },
+            Self { name: "EdgePlacement, change", flips: changes, measured: Measured::Both },
+            Self { name: "EdgePlacement, delete", flips: new, measured: Measured::Back },
+        ]
+    }
+
+    /// The case of a name.
+    #[must_use]
+    pub fn named(world: &World, name: &str) -> Option<Self> {
+        Self::all(world).into_iter().find(|case| case.name == name)
+    }
+}
+
+fn flip(there: Event, back: &Event) -> Flip {
+    Flip { there, back: back.clone() }
+}
+
+/// Up to `count` events, far apart and in an order without pattern: caches are cold, as they are for a real event.
+fn spread(events: &[Event], count: usize) -> Vec<&Event> {
+    let mut random = crate::Random::new(SEED);
+    let mut order: Vec<&Event> = events.iter().collect();
+    let count = count.min(order.len());
+    for at in 0..count {
+        let left = (order.len() - at) as u64;
+        order.swap(at, at + usize::try_from(random.below(left)).unwrap_or_default());
+    }
+    order.truncate(count);
+    order
+}
+
+/// As many new objects as there are of these.
+fn newcomers(like: &[&Event], mut object: impl FnMut(usize) -> Event) -> Vec<Flip> {
+    let events = (NEWCOMERS..NEWCOMERS + like.len()).map(&mut object);
+    events
+        .map(|there| {
+            let key = there.key().clone();
+            let back = match there {
+                Event::SyncTarget(..) => Event::SyncTarget(key, None),
+                Event::Location(..) => Event::Location(key, None),
+                Event::EdgePlacement(..) => Event::EdgePlacement(key, None),
+            };
+            Flip { there, back }
+        })
+        .collect()
+}
+
+fn with_selector_of(event: &Event, other: &Event) -> Event {
+    let mut changed = event.clone();
+    if let (Event::Location(_, Some(record)), Event::Location(_, Some(other))) = (&mut changed, other) {
+        record.holds.clone_from(&other.holds);
+    }
+    changed
+}
+
+fn with_labels_of(event: &Event, other: &Event) -> Event {
+    let mut changed = event.clone();
+    if let (Event::Location(_, Some(record)), Event::Location(_, Some(other))) = (&mut changed, other) {
+        record.labels.clone_from(&other.labels);
+    }
+    changed
+}
+
+fn with_selectors_of(event: &Event, other: &Event) -> Event {
+    let mut changed = event.clone();
+    if let (Event::EdgePlacement(_, Some(record)), Event::EdgePlacement(_, Some(other))) = (&mut changed, other) {
+        record.selectors.clone_from(&other.selectors);
+    }
+    changed
+}
