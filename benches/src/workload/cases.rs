@@ -4,6 +4,7 @@ use edge_core::event::Event;
 
 use super::World;
 use super::objects::{Exists, Objects};
+use crate::engines::{EdgeCore, Engine};
 
 /// An event, and one that undoes it.
 #[derive(Debug, Clone)]
@@ -36,8 +37,8 @@ pub struct Case {
     pub measured: Measured,
 }
 
-/// How many flips there are at most of a case.
-const FLIPS: usize = 2_000;
+/// How many flips there are at most of a case: enough that the mean of what they change settles.
+const FLIPS: usize = 20_000;
 
 /// New objects are numbered from here.
 const NEWCOMERS: usize = 5_000_000;
@@ -46,52 +47,94 @@ const NEWCOMERS: usize = 5_000_000;
 const SEED: u64 = 2;
 
 impl Case {
-    /// Every kind of event, each at up to 2 000 objects that are spread over the world.
+    /// The names of [`Self::all`].
+    pub const NAMES: [&'static str; 11] = [
+        "SyncTarget, no change",
+        "SyncTarget, relabel",
+        "SyncTarget, add",
+        "SyncTarget, delete",
+        "Location, selector",
+        "Location, relabel",
+        "Location, add",
+        "Location, delete",
+        "EdgePlacement, add",
+        "EdgePlacement, change",
+        "EdgePlacement, delete",
+    ];
+
+    /// Every kind of event, each at up to 20 000 objects that are spread over the world.
     #[must_use]
     pub fn all(world: &World) -> Vec<Self> {
         let objects = &mut Objects::new(SEED, world.size);
         let sync_targets = spread(&world.sync_targets, FLIPS);
-        let no_op = sync_targets.iter().map(|&event| flip(event.clone(), event)).collect();
-        let relabels = sync_targets.iter().map(|event| flip(objects.relabelled(event), event)).collect();
+        let no_op: Vec<Flip> = sync_targets.iter().map(|&event| flip(event.clone(), event)).collect();
+        let relabels: Vec<Flip> = sync_targets.iter().map(|event| flip(objects.relabelled(event), event)).collect();
         let targets = newcomers(&sync_targets, |number| objects.sync_target(number).event());
         let locations = spread(&world.locations, FLIPS);
         let selectors = locations.iter().enumerate().map(|(at, event)| {
             // The selector of another Location: shapes stay as frequent as they are.
             flip(with_selector_of(event, &locations[(at + 1) % locations.len()]), event)
         });
-        let selectors = selectors.collect();
+        let selectors: Vec<Flip> = selectors.collect();
         let labels = locations
             .iter()
             .enumerate()
             .map(|(at, event)| flip(with_labels_of(event, &locations[(at + 1) % locations.len()]), event));
-        let labels = labels.collect();
+        let labels: Vec<Flip> = labels.collect();
         let added = newcomers(&locations, |number| objects.location(number).event());
         let placements = spread(&world.placements, FLIPS);
         let changes = placements
             .iter()
             .enumerate()
             .map(|(at, event)| flip(with_selectors_of(event, &placements[(at + 1) % placements.len()]), event));
-        let changes = changes.collect();
+        let changes: Vec<Flip> = changes.collect();
         let new = newcomers(&placements, |number| objects.placement(number).event());
-        vec![
-            Self { name: "SyncTarget, no change", flips: no_op, measured: Measured::Both },
-            Self { name: "SyncTarget, relabel", flips: relabels, measured: Measured::Both },
-            Self { name: "SyncTarget, add", flips: targets.clone(), measured: Measured::There },
-            Self { name: "SyncTarget, delete", flips: targets, measured: Measured::Back },
-            Self { name: "Location, selector", flips: selectors, measured: Measured::Both },
-            Self { name: "Location, relabel", flips: labels, measured: Measured::Both },
-            Self { name: "Location, add", flips: added.clone(), measured: Measured::There },
-            Self { name: "Location, delete", flips: added, measured: Measured::Back },
-            Self { name: "EdgePlacement, add", flips: new.clone(), measured: Measured::There },
-            Self { name: "EdgePlacement, change", flips: changes, measured: Measured::Both },
-            Self { name: "EdgePlacement, delete", flips: new, measured: Measured::Back },
-        ]
+        let all = [
+            (no_op, Measured::Both),
+            (relabels, Measured::Both),
+            (targets.clone(), Measured::There),
+            (targets, Measured::Back),
+            (selectors, Measured::Both),
+            (labels, Measured::Both),
+            (added.clone(), Measured::There),
+            (added, Measured::Back),
+            (new.clone(), Measured::There),
+            (changes, Measured::Both),
+            (new, Measured::Back),
+        ];
+        let cases = Self::NAMES.into_iter().zip(all);
+        cases.map(|(name, (flips, measured))| Self { name, flips, measured }).collect()
     }
 
     /// The case of a name.
     #[must_use]
     pub fn named(world: &World, name: &str) -> Option<Self> {
         Self::all(world).into_iter().find(|case| case.name == name)
+    }
+}
+
+impl Case {
+    /// Relabels of SyncTargets that each change about as many destinations, whatever the size of the world; and how many,
+    /// in the mean. Meant for [`super::Size::with_constant_output`].
+    #[must_use]
+    pub fn relabels_of_constant_output(world: &World) -> (Self, f64) {
+        const ROWS: std::ops::RangeInclusive<usize> = 80..=125;
+        let objects = &mut Objects::new(SEED, world.size);
+        let mut index = EdgeCore::new();
+        index.load(world);
+        let mut changed = Vec::new();
+        let mut flips = Vec::new();
+        for event in spread(&world.sync_targets, FLIPS) {
+            let flip = flip(objects.relabelled(event), event);
+            let rows = index.apply_counted(&flip.there);
+            index.apply_counted(&flip.back);
+            if ROWS.contains(&rows) {
+                changed.push(rows);
+                flips.push(flip);
+            }
+        }
+        let mean = changed.iter().sum::<usize>() as f64 / changed.len().max(1) as f64;
+        (Self { name: "SyncTarget, relabel, constant output", flips, measured: Measured::Both }, mean)
     }
 }
 

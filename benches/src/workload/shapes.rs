@@ -23,10 +23,10 @@ pub(super) const INSTANCE_SELECTORS: [(u64, Shape); 10] = [
 
 /// What EdgePlacements of several selectors ask of Locations.
 pub(super) const LOCATION_SELECTORS: [(u64, Shape); 4] = [
-    (38, |v, r| labels([("env", v.environment(r)), ("region", v.region(r))])),
-    (56, |v, r| labels([("region", v.region(r)), ("tier", v.tier(r))])),
-    (4, |v, r| labels([("region", v.region(r))])),
-    (2, |v, r| expressions([("region", "In", vec![v.region(r), v.region(r)])])),
+    (30, |v, r| labels([("env", v.environment(r)), ("region", v.region(r))])),
+    (66, |v, r| labels([("region", v.region(r)), ("tier", v.tier(r))])),
+    (3, |v, r| labels([("region", v.region(r))])),
+    (1, |v, r| expressions([("region", "In", vec![v.region(r), v.region(r)])])),
 ];
 
 /// Of a hundred EdgePlacements, how many have a selector that only excludes.
