@@ -11,14 +11,14 @@ type Shape = fn(&mut Values, &mut Random) -> LabelSelector;
 pub(super) const INSTANCE_SELECTORS: [(u64, Shape); 10] = [
     (4, |v, r| expressions([("env", "NotIn", vec!["prod".into()]), ("hardware", "NotIn", vec![v.hardware(r)])])),
     (2, |_, _| LabelSelector::default()),
-    (23, |v, r| labels([("env", v.environment(r)), ("region", v.region(r))])),
+    (22, |v, r| labels([("env", v.environment(r)), ("region", v.region(r))])),
     (5, |v, r| labels([("region", v.region(r))])),
     (18, |v, r| labels([("team", v.team(r))])),
     (18, |v, r| labels([("env", v.environment(r)), ("hardware", v.hardware(r))])),
-    (4, |v, r| expressions([("region", "In", vec![v.region(r), v.region(r)])])),
+    (3, |v, r| expressions([("region", "In", vec![v.region(r), v.region(r)])])),
     (10, |v, r| expressions([("team", "In", vec![v.team(r)]), ("env", "NotIn", vec!["lab".into()])])),
     (6, |v, r| expressions([("hardware", "In", vec![v.hardware(r)]), ("region", "Exists", vec![])])),
-    (10, |v, r| labels([("env", v.environment(r)), ("team", v.team(r))])),
+    (12, |v, r| labels([("env", v.environment(r)), ("team", v.team(r))])),
 ];
 
 /// What EdgePlacements of several selectors ask of Locations.
