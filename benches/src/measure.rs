@@ -12,8 +12,11 @@ use edge_core::event::Event;
 use crate::engines::{Engine, Make};
 use crate::workload::{Case, Flip, Measured, World};
 
-/// How many flips are timed together: reading the clock costs as much as a quick event.
-const CHUNK: usize = 16;
+/// How many quick flips are timed together: reading the clock costs a quarter of the quickest event.
+const CHUNK: usize = 64;
+
+/// A flip that takes longer is not quick: a few of them may take all the time that there is.
+const QUICK: Duration = Duration::from_micros(500);
 
 /// Passes over the same events; the middle one counts.
 const PASSES: usize = 5;
@@ -82,10 +85,16 @@ pub fn rows(engine: &mut dyn Engine, case: &Case, budget: Duration) -> f64 {
 
 /// Nanoseconds an event, and how many flips were made.
 fn pass(engine: &mut dyn Engine, case: &Case, mode: Mode, limit: usize, go_on: &dyn Fn() -> bool) -> (f64, usize) {
-    let chunk = if let Mode::Batches(size) = mode { size } else { CHUNK };
     let mut spent = Duration::ZERO;
     let mut done = 0;
-    for flips in case.flips[..limit].chunks(chunk) {
+    let mut quick = false;
+    while done < limit {
+        let chunk = match mode {
+            Mode::Batches(size) => size,
+            _ if quick => CHUNK,
+            _ => 2,
+        };
+        let flips = &case.flips[done..limit.min(done + chunk)];
         let [there, back] = times(engine, flips, mode);
         spent += match case.measured {
             Measured::Both => there + back,
@@ -93,6 +102,7 @@ fn pass(engine: &mut dyn Engine, case: &Case, mode: Mode, limit: usize, go_on: &
             Measured::Back => back,
         };
         done += flips.len();
+        quick = there + back < QUICK * u32::try_from(flips.len()).unwrap_or(u32::MAX);
         if !go_on() {
             break;
         }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use benches::engines::{EdgeCore, Make, PEERS};
+use benches::engines::{EdgeCore, Engine, Make, PEERS};
 use benches::measure::{self, Mode};
 use benches::report::{Chart, Line, Table, grouped, time, top};
 use benches::workload::{Case, Size, World};
@@ -21,6 +21,9 @@ pub(crate) struct Args {
     seconds: f64,
 }
 
+/// SyncTargets that are relabelled at each size.
+const FLIPS: usize = 1_000;
+
 const OURS: Make = || Box::<EdgeCore>::default();
 
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
@@ -33,7 +36,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     for size in sizes {
         let size = Size::with_constant_output(size);
         let world = World::generate(size);
-        let (case, rows) = Case::relabels_of_constant_output(&world);
+        let mut index = EdgeCore::new();
+        index.load(&world);
+        let (case, rows) = Case::relabels_of_constant_output(&world, &mut index, FLIPS);
+        drop(index);
         eprintln!("{} SyncTargets, {} relabels", grouped(size.sync_targets), case.flips.len());
         let mut cells = vec![grouped(size.sync_targets), grouped(size.locations), benches::report::digits(rows)];
         for (make, line) in engines.iter().zip(&mut lines) {

@@ -51,6 +51,15 @@ fn prepare(name: &str) -> (EdgeCore, Vec<Event>) {
     (engine, events)
 }
 
+/// A full index under so many SyncTargets, and events that each change about as many destinations at any size.
+fn prepare_size(sync_targets: usize) -> (EdgeCore, Vec<Event>) {
+    let world = World::generate(Size::with_constant_output(sync_targets));
+    let mut engine = EdgeCore::new();
+    engine.load(&world);
+    let (case, _) = Case::relabels_of_constant_output(&world, &mut engine, FLIPS);
+    (engine, case.flips.into_iter().flat_map(|flip| [flip.there, flip.back]).collect())
+}
+
 #[library_benchmark(setup = prepare)]
 #[bench::sync_target_no_change(args = ("SyncTarget, no change"), config = gate("SyncTarget, no change"))]
 #[bench::sync_target_relabel(args = ("SyncTarget, relabel"), config = gate("SyncTarget, relabel"))]
@@ -63,6 +72,9 @@ fn prepare(name: &str) -> (EdgeCore, Vec<Event>) {
 #[bench::placement_add(args = ("EdgePlacement, add"), config = gate("EdgePlacement, add"))]
 #[bench::placement_change(args = ("EdgePlacement, change"), config = gate("EdgePlacement, change"))]
 #[bench::placement_delete(args = ("EdgePlacement, delete"), config = gate("EdgePlacement, delete"))]
+#[bench::of_1k(args = (1_000), setup = prepare_size, config = gate("relabel of constant output at 1 k"))]
+#[bench::of_10k(args = (10_000), setup = prepare_size, config = gate("relabel of constant output at 10 k"))]
+#[bench::of_100k(args = (100_000), setup = prepare_size, config = gate("relabel of constant output at 100 k"))]
 fn apply((mut engine, events): (EdgeCore, Vec<Event>)) -> (EdgeCore, Vec<Event>) {
     for event in &events {
         black_box(&mut engine).apply(slice::from_ref(event));

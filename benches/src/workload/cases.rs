@@ -1,5 +1,7 @@
 //! Single events on top of a full index.
 
+use std::ops::RangeInclusive;
+
 use edge_core::event::Event;
 
 use super::World;
@@ -114,23 +116,23 @@ impl Case {
 }
 
 impl Case {
-    /// Relabels of SyncTargets that each change about as many destinations, whatever the size of the world; and how many,
-    /// in the mean. Meant for [`super::Size::with_constant_output`].
-    #[must_use]
-    pub fn relabels_of_constant_output(world: &World) -> (Self, f64) {
-        const ROWS: std::ops::RangeInclusive<usize> = 80..=125;
+    /// Relabels of up to `count` SyncTargets that each change about as many destinations, whatever the size of the world; and
+    /// how many, in the mean. The engine holds the world, which is one of [`super::Size::with_constant_output`].
+    pub fn relabels_of_constant_output(world: &World, engine: &mut EdgeCore, count: usize) -> (Self, f64) {
+        const ROWS: RangeInclusive<usize> = 80..=125;
         let objects = &mut Objects::new(SEED, world.size);
-        let mut index = EdgeCore::new();
-        index.load(world);
         let mut changed = Vec::new();
         let mut flips = Vec::new();
         for event in spread(&world.sync_targets, FLIPS) {
             let flip = flip(objects.relabelled(event), event);
-            let rows = index.apply_counted(&flip.there);
-            index.apply_counted(&flip.back);
+            let rows = engine.apply_counted(&flip.there);
+            engine.apply_counted(&flip.back);
             if ROWS.contains(&rows) {
                 changed.push(rows);
                 flips.push(flip);
+                if flips.len() == count {
+                    break;
+                }
             }
         }
         let mean = changed.iter().sum::<usize>() as f64 / changed.len().max(1) as f64;

@@ -43,12 +43,12 @@ fn history(engine: &mut dyn Engine, world: &World, single: &[&Event], batch: &[E
 
 #[test]
 fn in_a_small_reference() {
-    check(Size::with_sync_targets(3_000));
+    check(Size::with_sync_targets(2_000));
 }
 
 #[test]
 fn in_one_cluster() {
-    check(Size { clusters: 1, ..Size::with_sync_targets(3_000) });
+    check(Size { clusters: 1, ..Size::with_sync_targets(2_000) });
 }
 
 #[test]
