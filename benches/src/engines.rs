@@ -8,8 +8,9 @@
 //! | [`Bitmaps`] | posting lists and members as roaring bitmaps | no |
 //! | [`Dataflow`] | differential-dataflow | no |
 //!
-//! **The others are given an easier task.** They take valid objects only whose UIDs stay, they lay out no slices, and they
-//! get their selectors compiled: canonical, on interned ids (`engines/registry.rs`), not evaluated as strings.
+//! **The others are given an easier task.** They take valid objects only whose UIDs stay, they lay out no slices,
+//! and they get their selectors compiled: canonical, on interned numbers (`engines/registry.rs`), not evaluated as
+//! strings.
 
 mod bitmaps;
 mod dataflow;

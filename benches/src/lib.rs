@@ -4,9 +4,9 @@
 //!  random ──► workload (World, Case) ──► engines: edge-core and four others ──► measure ──► table, chart
 //! ```
 //!
-//! * [`workload`]: seeded worlds, and events on top of them. The same size and seed give the same on every machine.
-//! * [`engines`]: edge-core, and what one could use instead, behind one trait. All give the same answers; that is checked
-//!   before anything is timed.
+//! * [`workload`]: seeded worlds, and events on top of them. The same size gives the same on every machine.
+//! * [`engines`]: edge-core, and what one could use instead, behind one trait. All give the same answers; that is
+//!   checked.
 //! * [`measure`]: times of one engine on one workload.
 //! * [`report`]: tables and a picture, and their place in the README.
 //!

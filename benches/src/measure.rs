@@ -1,7 +1,7 @@
 //! Times of one engine on one workload.
 //!
-//! An event that is timed is a fresh copy: it was just decoded in real life too, so it is in the cache, while what the index
-//! keeps about its object is not, as events go over the world without pattern.
+//! An event that is timed is a fresh copy: it was just decoded in real life too, so it is in the cache, while what
+//! the index keeps about its object is not, as events go over the world without pattern.
 
 use std::hint::black_box;
 use std::slice;

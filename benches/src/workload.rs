@@ -1,10 +1,10 @@
 //! Seeded worlds, and what happens in them.
 //!
-//! The reference is a fleet of 100 000 SyncTargets with five labels each: region (Zipf, 20 values), environment (55, 20, 20 and
-//! 5 %), hardware class (Zipf, 30), team (Zipf, 200) and a unique host name. They are in 100 logical clusters of uneven
-//! size (Zipf, exponent 0.5), and so are 2 000 Locations. The shares of selector shapes (`workload/shapes.rs`) are chosen so that
-//! 1 000 EdgePlacements come to about 200 000 pairs of EdgePlacement and Location, 260 000 of Location and SyncTarget, and
-//! 27 million destinations; a test holds them to that.
+//! The reference is a fleet of 100 000 SyncTargets with five labels each: region (Zipf, 20 values), environment (55,
+//! 20, 20 and 5 %), hardware class (Zipf, 30), team (Zipf, 200) and a unique host name. They are in 100 logical
+//! clusters of uneven size (Zipf, exponent 0.5), and so are 2 000 Locations. The shares of selector shapes
+//! (`workload/shapes.rs`) are chosen so that 1 000 EdgePlacements come to about 200 000 pairs of EdgePlacement and
+//! Location, 260 000 of Location and SyncTarget, and 27 million destinations; a test holds them to that.
 
 mod cases;
 mod objects;
@@ -76,8 +76,8 @@ pub struct World {
 }
 
 impl World {
-    /// The seed of all worlds that published figures are about. With it the reference has 205 033 pairs of EdgePlacement and
-    /// Location, 256 116 of Location and SyncTarget, and 27 092 564 destinations.
+    /// The seed of all worlds that published figures are about. With it the reference has 205 033 pairs of
+    /// EdgePlacement and Location, 256 116 of Location and SyncTarget, and 27 092 564 destinations.
     pub const SEED: u64 = 12;
 
     /// The world of a size.

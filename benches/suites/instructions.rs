@@ -1,8 +1,8 @@
 //! Instructions that single events take on top of 100 000 SyncTargets, slices laid out after each: a gate.
 //!
-//! Counted by valgrind, so neither noise nor another machine's speed matters; another compiler version does. Fails where a
-//! case takes more than [`TOLERANCE`] over what `instructions.txt` says. After an improvement, or another compiler, write there
-//! what this prints.
+//! Counted by valgrind, so neither noise nor another machine's speed matters; another compiler version does. Fails
+//! where a case takes more than [`TOLERANCE`] over what `instructions.txt` says. After an improvement, or another
+//! compiler, write there what this prints.
 #![allow(missing_docs)]
 
 use std::hint::black_box;
@@ -13,8 +13,8 @@ use benches::workload::{Case, Measured, Size, World};
 use edge_core::event::Event;
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 
-/// What a case may take more than it did, in thousandths. The rest of the compiler's freedom: adding an unrelated function
-/// may change what is inlined.
+/// What a case may take more than it did, in thousandths. The rest of the compiler's freedom: adding an unrelated
+/// function may change what is inlined.
 const TOLERANCE: u64 = 20;
 
 /// Flips that are counted of a case.

@@ -1,7 +1,7 @@
 //! Posting lists and members as roaring bitmaps.
 //!
-//! A selector is found by its rarest label, as in edge-core, and evaluated for many objects at once by operations on bitmaps.
-//! SyncTargets are numbered within their cluster, which keeps the bitmaps dense.
+//! A selector is found by its rarest label, as in edge-core, and evaluated for many objects at once by operations on
+//! bitmaps. SyncTargets are numbered within their cluster, which keeps the bitmaps dense.
 
 use edge_core::event::Event;
 use hashbrown::HashMap;

@@ -9,9 +9,10 @@
 //!  EdgePlacements by anchor ────────┘
 //! ```
 //!
-//! A selector is arranged under its rarest label, as in edge-core, so a join meets few candidates; whether one matches is
-//! decided within the join, by the label sets and selectors that the numbers in the data stand for. One worker, no thread, no
-//! logging. What comes out is added to an answer at once, and collected and netted only where rows are counted.
+//! A selector is arranged under its rarest label, as in edge-core, so a join meets few candidates; whether one
+//! matches is decided within the join, by the label sets and selectors that the numbers in the data stand for. One
+//! worker, no thread, no logging. What comes out is added to an answer at once, and collected and netted only where
+//! rows are counted.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -36,7 +37,8 @@ type Time = u32;
 /// Where a selector looks for objects: a scope and a label.
 type Place = (u32, u32);
 
-/// An input of objects, or of selectors, under the places where they meet: with the number of a label set, or of a selector.
+/// An input of objects, or of selectors, under the places where they meet: with the number of a label set, or of a
+/// selector.
 type Input = InputSession<Time, (Place, (Id, u32)), isize>;
 
 /// All Locations are in one scope.

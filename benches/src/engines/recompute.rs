@@ -8,8 +8,9 @@ use crate::workload::World;
 
 /// The objects, and what was computed from them the last time.
 ///
-/// It is as quick as recomputing can be: a Location meets only the SyncTargets of its own cluster, and what is computed are the
-/// members of each Location and the Locations of each EdgePlacement; destinations are not spelled out.
+/// It is as quick as recomputing can be: a Location meets only the SyncTargets of its own cluster, and what is
+/// computed are the members of each Location and the Locations of each EdgePlacement; destinations are not spelled
+/// out.
 #[derive(Debug, Default)]
 pub struct Recompute {
     registry: Registry,

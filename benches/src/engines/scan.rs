@@ -1,9 +1,10 @@
 //! The original's way: for each event scan what it may concern, and rewrite the lists of destinations that it does.
 //!
-//! The shape is that of `pkg/scheduler` in KubeStellar's proof of concept of 2023 (reconcile_on_synctarget.go and its siblings):
-//! a SyncTarget is tried against all Locations of its cluster, a Location against all EdgePlacements and all SyncTargets of its
-//! cluster, an EdgePlacement against all Locations; and the one list of each EdgePlacement concerned is filtered and extended.
-//! What the original does besides is left out: it parses each selector each time, and copies names and UIDs.
+//! The shape is that of `pkg/scheduler` in KubeStellar's proof of concept of 2023 (reconcile_on_synctarget.go and its
+//! siblings): a SyncTarget is tried against all Locations of its cluster, a Location against all EdgePlacements and
+//! all SyncTargets of its cluster, an EdgePlacement against all Locations; and the one list of each EdgePlacement
+//! concerned is filtered and extended. What the original does besides is left out: it parses each selector each time,
+//! and copies names and UIDs.
 
 use edge_core::event::Event;
 

@@ -116,8 +116,9 @@ impl Case {
 }
 
 impl Case {
-    /// Relabels of up to `count` SyncTargets that each change about as many destinations, whatever the size of the world; and
-    /// how many, in the mean. The engine holds the world, which is one of [`super::Size::with_constant_output`].
+    /// Relabels of up to `count` SyncTargets that each change about as many destinations, whatever the size of the
+    /// world; and how many, in the mean. The engine holds the world, which is one of
+    /// [`super::Size::with_constant_output`].
     pub fn relabels_of_constant_output(world: &World, engine: &mut EdgeCore, count: usize) -> (Self, f64) {
         const ROWS: RangeInclusive<usize> = 80..=125;
         let objects = &mut Objects::new(SEED, world.size);
