@@ -29,7 +29,7 @@ fn full() -> Full {
 
 /// So many events of a case, going on after `at`; what undoes them is not timed, unless it counts as well.
 fn time(engine: &mut EdgeCore, case: &Case, at: &mut usize, events: u64) -> Duration {
-    let mut left = events as usize;
+    let mut left = usize::try_from(events).unwrap_or(usize::MAX);
     let mut spent = Duration::ZERO;
     while left > 0 {
         let wanted = if case.measured == Measured::Both { left.div_ceil(2) } else { left };

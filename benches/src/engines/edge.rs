@@ -64,7 +64,7 @@ impl Engine for EdgeCore {
     fn apply(&mut self, events: &[Event]) {
         self.note(events);
         match events {
-            [event] => drop(self.scheduler.apply(event)),
+            [event] => _ = self.scheduler.apply(event),
             events => self.scheduler.apply_batch(events),
         }
         self.scheduler.settle(&self.published);
