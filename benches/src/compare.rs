@@ -139,7 +139,9 @@ fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
                 true => *sample,
                 false => measure::first(&mut ours, case, *mode, theirs.flips),
             };
-            cells.push(cell(theirs, ours));
+            let cell = cell(theirs, ours);
+            eprintln!("  {}: {cell}", cells[0]);
+            cells.push(cell);
         }
         agree(&*peer, expected)?;
     }

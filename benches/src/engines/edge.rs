@@ -1,7 +1,6 @@
 //! edge-core: destinations and slices.
 
 use edge_core::event::Event;
-use edge_core::object::ObjectKey;
 use edge_core::scheduler::{Options, Scheduler};
 use edge_core::slices::Published;
 
@@ -81,16 +80,17 @@ impl Engine for EdgeCore {
         let mut answer = Answer::default();
         let Some(registry) = &self.registry else { return answer };
         for (key, placement) in registry.placements() {
-            let mut last = (ObjectKey::default(), None);
+            // A Location's destinations come one after the other.
+            let (mut cluster, mut name, mut location) = ("", "", None);
             for destination in self.scheduler.index().destinations(key).into_iter().flatten() {
-                // A Location's destinations come one after the other.
-                if last.0.name != destination.location_name || last.0.cluster != destination.cluster {
-                    let key = ObjectKey::new(destination.cluster, destination.location_name);
-                    last = (key.clone(), registry.location(&key));
+                if (cluster, name) != (destination.cluster, destination.location_name) {
+                    (cluster, name) = (destination.cluster, destination.location_name);
+                    location = registry.location(cluster, name);
                 }
-                let target = ObjectKey::new(destination.cluster, destination.sync_target_name);
-                // An object that nobody has heard of is a wrong answer.
-                if let (Some(location), Some(target)) = (last.1, registry.sync_target(&target)) {
+                // An object that nobody has heard of is left out: then the answer is wrong, as it should be.
+                if let (Some(location), Some(target)) =
+                    (location, registry.sync_target(cluster, destination.sync_target_name))
+                {
                     answer.add(placement, location, target, 1);
                 }
             }

@@ -134,13 +134,13 @@ impl Registry {
     }
 
     /// The number of a Location that once was.
-    pub(super) fn location(&self, key: &ObjectKey) -> Option<Id> {
-        self.locations.get(key).copied()
+    pub(super) fn location(&self, cluster: &str, name: &str) -> Option<Id> {
+        self.locations.get(&KeyRef { cluster, name }).copied()
     }
 
     /// The number of a SyncTarget that once was.
-    pub(super) fn sync_target(&self, key: &ObjectKey) -> Option<Id> {
-        self.sync_targets.get(key).copied()
+    pub(super) fn sync_target(&self, cluster: &str, name: &str) -> Option<Id> {
+        self.sync_targets.get(&KeyRef { cluster, name }).copied()
     }
 
     fn placement(&mut self, key: &ObjectKey) -> Id {
@@ -208,6 +208,19 @@ struct LabelRef<'a>(u32, &'a str);
 impl hashbrown::Equivalent<(u32, String)> for LabelRef<'_> {
     fn equivalent(&self, (key, value): &(u32, String)) -> bool {
         self.0 == *key && self.1 == value
+    }
+}
+
+/// An [`ObjectKey`], borrowed; hashes as it does.
+#[derive(Hash)]
+struct KeyRef<'a> {
+    cluster: &'a str,
+    name: &'a str,
+}
+
+impl hashbrown::Equivalent<ObjectKey> for KeyRef<'_> {
+    fn equivalent(&self, key: &ObjectKey) -> bool {
+        self.cluster == key.cluster && self.name == key.name
     }
 }
 
