@@ -52,6 +52,7 @@ fn run(seed: u64) -> PublisherMachine {
     let faults = Faults {
         fail: [0, 10, 30][(next() % 3) as usize],
         strangers: next().is_multiple_of(2),
+        thin: next().is_multiple_of(2),
         concurrency: 1 + (next() % 5) as usize,
     };
     let max = [1, 2, 3, 5, 8][(next() % 5) as usize];

@@ -47,7 +47,7 @@ use crate::event::{Event, batch};
 use crate::id::PlacementId;
 use crate::object::{EdgePlacementStatus, Kind, ObjectKey, ObjectMeta, SinglePlacementSlice};
 use crate::scheduler::{Options, Scheduler};
-use crate::slices::Published;
+use crate::slices::{Digest, Published};
 use blocks::Blocks;
 use book::{Book, Flips};
 use slot::Slot;
@@ -82,6 +82,9 @@ pub enum StatusFields {
 pub enum Seen {
     /// It exists and looks like this.
     Object(SinglePlacementSlice),
+    /// It exists; a digest stands for its destinations, which are read when they are needed. Not for a publisher that
+    /// [keeps destinations](Publisher::keeping_destinations).
+    Thin(ObjectMeta, Digest),
     /// It exists, but its destinations cannot be read.
     Unreadable(ObjectMeta),
     /// It is gone: the one of this UID, or, if that is not known, whichever was there.
@@ -359,8 +362,7 @@ impl Publisher {
         let in_flight: usize = self.books.values().map(|book| book.in_flight).sum();
         Counts {
             desired: self.scheduler.slices().total() + self.held.len(),
-            published: self.published.iter().count()
-                - self.published.foreign().count().min(self.published.iter().count()),
+            published: self.published.owned_count(),
             destinations: self.scheduler.slices().destination_count(),
             dirty,
             in_flight: self.requests.len(),

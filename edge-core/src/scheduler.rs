@@ -10,7 +10,7 @@ use crate::id::PlacementId;
 use crate::index::Index;
 use crate::object::{ObjectKey, SinglePlacementSlice};
 use crate::selector::FieldError;
-use crate::slices::{MAX_DESTINATIONS_PER_SLICE, Published, Settled, Slices, Write};
+use crate::slices::{DEFAULT_DESTINATIONS_PER_SLICE, MAX_DESTINATIONS_PER_SLICE, Published, Settled, Slices, Write};
 
 /// Settings of a [`Scheduler`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Slices of at most 1000 destinations.
+    /// Slices of at most [`DEFAULT_DESTINATIONS_PER_SLICE`] destinations.
     fn default() -> Self {
-        Self { max_destinations_per_slice: MAX_DESTINATIONS_PER_SLICE }
+        Self { max_destinations_per_slice: DEFAULT_DESTINATIONS_PER_SLICE }
     }
 }
 

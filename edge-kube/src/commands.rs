@@ -21,7 +21,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use edge_core::object::ObjectKey;
 use edge_core::scheduler::Options;
 use edge_core::selector::validate_cluster_name;
-use edge_core::slices::MAX_DESTINATIONS_PER_SLICE;
+use edge_core::slices::{DEFAULT_DESTINATIONS_PER_SLICE, MAX_DESTINATIONS_PER_SLICE};
 
 use crate::input::InputError;
 use world::World;
@@ -81,7 +81,7 @@ struct Input {
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = parse_cluster)]
     cluster_name: String,
     /// Most destinations of a SinglePlacementSlice, from 1 to 1000
-    #[arg(long, value_name = "N", default_value_t = MAX_DESTINATIONS_PER_SLICE, value_parser = parse_max)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_DESTINATIONS_PER_SLICE, value_parser = parse_max)]
     max_destinations_per_slice: usize,
 }
 

@@ -108,7 +108,9 @@ pub(crate) enum Target<'a> {
 /// What does not mend itself, and what to do about it.
 pub(crate) fn run(args: &SchedulerArgs) -> Result<(), Fatal> {
     log::init(args.watch.log_format, args.watch.v);
-    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    // One thread: the server is the slower one by far, and handing each of the few steps of an event to another thread costs
+    // more than the steps.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(args))
 }
 

@@ -4,11 +4,9 @@ use alloc::string::String;
 
 use super::blocks::Access;
 use super::book::backoff;
-use super::observe::By;
+use super::observe::{By, Sighting};
 use super::slot::{Doing, Flight};
-use super::{Failure, ObjectKey, Outcome, Publisher, RequestId, Seen, SinglePlacementSlice, Subject, Time};
-use crate::index::DestinationRef;
-use crate::slices::Digest;
+use super::{Failure, ObjectKey, Outcome, Publisher, RequestId, Seen, Subject, Time};
 
 /// A slice that the server refused is tried again after this time, if it does not change before.
 const PARKED: Time = Time::from_secs(300);
@@ -57,7 +55,8 @@ impl Publisher {
             self.lift(&key.cluster, access);
         }
         match outcome {
-            Outcome::Slice(slice) => self.answered(key, flight, slice, now),
+            Outcome::Slice(slice) => self.answered(key, flight, slice.into(), now),
+            Outcome::ThinSlice(metadata, digest) => self.answered(key, flight, (metadata, digest).into(), now),
             Outcome::Unreadable(metadata) => {
                 self.slot(key).must_read = false;
                 self.observe_slice(key, Seen::Unreadable(metadata), now);
@@ -74,10 +73,10 @@ impl Publisher {
         self.check_stalled(&home);
     }
 
-    fn answered(&mut self, key: &ObjectKey, flight: Flight, slice: SinglePlacementSlice, now: Time) {
+    fn answered(&mut self, key: &ObjectKey, flight: Flight, seen: Sighting, now: Time) {
         let slot = self.slot(key);
         slot.confirmed = Some(now);
-        if flight.dead.contains(&slice.metadata.uid) {
+        if flight.dead.contains(&seen.metadata().uid) {
             return;
         }
         match flight.doing {
@@ -86,10 +85,10 @@ impl Publisher {
                 slot.must_read = false;
                 // With another version than the request was for, nothing that is still under way can take effect.
                 let moved = self.published.get(key).is_none_or(|known| {
-                    known.metadata.uid != slice.metadata.uid
-                        || known.metadata.resource_version != slice.metadata.resource_version
+                    known.metadata.uid != seen.metadata().uid
+                        || known.metadata.resource_version != seen.metadata().resource_version
                 });
-                self.observe_object(key, slice, By::Read, now);
+                self.observe_object(key, seen, By::Read, now);
                 if moved {
                     let slot = self.slot(key);
                     slot.maybe = None;
@@ -98,13 +97,14 @@ impl Publisher {
                 self.slot(key).attempts = 0;
             }
             Doing::Create | Doing::Replace => {
-                let digest = Digest::of(slice.destinations.iter().map(DestinationRef::from));
-                let as_sent = flight.digest == Some(digest) && flight.has_marks_of(&slice.metadata);
-                let unchanged = slice.metadata.resource_version == flight.version && !flight.version.is_empty();
-                self.observe_object(key, slice, By::Read, now);
-                let slot = self.slot(key);
+                let as_sent = flight.digest == Some(seen.digest) && flight.has_marks_of(seen.metadata());
+                let unchanged = seen.metadata().resource_version == flight.version && !flight.version.is_empty();
+                self.observe_object(key, seen, By::Read, now);
                 if as_sent {
-                    if flight.digest == self.published.digest(key) {
+                    // What was seen meanwhile may be newer than this answer, and another's.
+                    let known = self.published.get(key);
+                    let is_sent = known.is_some_and(|slice| flight.has_marks_of(&slice.metadata));
+                    if is_sent && flight.digest == self.published.digest(key) {
                         let slot = self.slot(key);
                         slot.content = flight.sent;
                         slot.attempts = 0;
@@ -114,6 +114,7 @@ impl Publisher {
                     }
                 } else {
                     // The server keeps something else than what was sent: trying again at once would not help.
+                    let slot = self.slot(key);
                     slot.attempts += 1;
                     slot.repairs += 1;
                     slot.repaired = now;
@@ -128,7 +129,7 @@ impl Publisher {
                     slot.tainted = false;
                 }
             }
-            Doing::Delete => self.observe_object(key, slice, By::Read, now),
+            Doing::Delete => self.observe_object(key, seen, By::Read, now),
         }
     }
 

@@ -156,8 +156,7 @@ impl Publisher {
             self.mark_clean(key);
             return None;
         }
-        let digest = Digest::of(draft.destinations.iter().copied());
-        let rewrite = draft.current;
+        let (digest, rewrite) = (draft.digest, draft.current);
         let mut object = SinglePlacementSlice::from(draft);
         if rewrite {
             // Whatever is still under way is for the old version.

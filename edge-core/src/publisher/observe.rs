@@ -1,5 +1,7 @@
 //! What is seen of slices.
 
+use alloc::vec::Vec;
+
 use super::slot::{Content, Doing};
 use super::{Kind, ObjectKey, ObjectMeta, Publisher, Seen, SinglePlacementSlice, Time, Timer, Trigger};
 use crate::index::DestinationRef;
@@ -18,6 +20,34 @@ pub(super) enum By {
     Read,
 }
 
+/// A slice as it came in.
+#[derive(Debug)]
+pub(super) struct Sighting {
+    /// Without destinations if it is thin.
+    slice: SinglePlacementSlice,
+    pub(super) digest: Digest,
+    thin: bool,
+}
+
+impl From<SinglePlacementSlice> for Sighting {
+    fn from(slice: SinglePlacementSlice) -> Self {
+        let digest = Digest::of(slice.destinations.iter().map(DestinationRef::from));
+        Self { slice, digest, thin: false }
+    }
+}
+
+impl From<(ObjectMeta, Digest)> for Sighting {
+    fn from((metadata, digest): (ObjectMeta, Digest)) -> Self {
+        Self { slice: SinglePlacementSlice { metadata, destinations: Vec::new() }, digest, thin: true }
+    }
+}
+
+impl Sighting {
+    pub(super) fn metadata(&self) -> &ObjectMeta {
+        &self.slice.metadata
+    }
+}
+
 /// Versions of one API server can be compared: they are decimal numbers that go up (KEP-5504 made that a promise).
 fn version(metadata: &ObjectMeta) -> Option<u64> {
     metadata.resource_version.parse().ok()
@@ -27,7 +57,8 @@ impl Publisher {
     /// Takes in what was seen of a slice.
     pub fn observe_slice(&mut self, key: &ObjectKey, seen: Seen, now: Time) {
         match seen {
-            Seen::Object(slice) => self.observe_object(key, slice, By::Watch, now),
+            Seen::Object(slice) => self.observe_object(key, slice.into(), By::Watch, now),
+            Seen::Thin(metadata, digest) => self.observe_object(key, (metadata, digest).into(), By::Watch, now),
             Seen::Unreadable(metadata) => {
                 if !self.is_outdated(key, &metadata, By::Watch, now) {
                     self.published.insert_unreadable(key.clone());
@@ -96,12 +127,13 @@ impl Publisher {
         }
     }
 
-    pub(super) fn observe_object(&mut self, key: &ObjectKey, mut slice: SinglePlacementSlice, by: By, now: Time) {
+    pub(super) fn observe_object(&mut self, key: &ObjectKey, sighting: Sighting, by: By, now: Time) {
+        let Sighting { mut slice, digest, thin } = sighting;
         slice.metadata.annotations.insert(CLUSTER_ANNOTATION.into(), key.cluster.clone());
         slice.metadata.name.clone_from(&key.name);
         if self.is_outdated(key, &slice.metadata, by, now) {
             let same = self.published.get(key).is_some_and(|known| known.metadata.uid == slice.metadata.uid);
-            let wanted = self.slots.get(key).is_some_and(|slot| slot.want_rows) && by == By::Read;
+            let wanted = self.slots.get(key).is_some_and(|slot| slot.want_rows) && by == By::Read && !thin;
             // Read again for its destinations.
             if same && wanted && self.published.get(key).map(|known| &known.metadata) == Some(&slice.metadata) {
                 self.published.insert(slice);
@@ -112,7 +144,6 @@ impl Publisher {
         }
         self.graves.remove(key);
         self.unreadable.remove(key);
-        let digest = Digest::of(slice.destinations.iter().map(DestinationRef::from));
         let same_rows = self.published.digest(key) == Some(digest)
             && self.published.get(key).is_some_and(|known| known.metadata.uid == slice.metadata.uid);
         // A range is one of the destinations of its EdgePlacement.
@@ -132,10 +163,15 @@ impl Publisher {
         };
         let want_rows = slot.is_some_and(|slot| slot.want_rows);
         let known = self.published.get(key).is_some();
-        self.published.insert(slice);
-        let foreign = self.published.is_foreign(key);
         // Before everything is known there is no use for destinations yet.
-        if foreign || !(self.opened || want_rows) {
+        let listed = !thin && (self.keep_rows || self.opened || want_rows);
+        if listed {
+            self.published.insert(slice);
+        } else {
+            self.published.insert_thin(slice.metadata, digest);
+        }
+        let foreign = self.published.is_foreign(key);
+        if foreign {
             self.make_thin(key);
         }
         let content = match content {

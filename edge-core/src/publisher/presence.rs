@@ -115,14 +115,18 @@ impl Publisher {
         span: Option<&'a Span>,
     ) -> impl Iterator<Item = Wanted<'a>> + 'a {
         let flips = self.flips.get(&id);
-        let placement = self.scheduler.index().placement_key(id);
-        let others: Vec<ObjectKey> = self.own_slices(&placement).into_iter().filter(|other| other != key).collect();
-        self.dropped(id, key, span).filter(move |&wanted| {
+        let mut dropped = self.dropped(id, key, span).peekable();
+        let others: Vec<ObjectKey> = match dropped.peek() {
+            Some(_) => self.own_slices(&self.scheduler.index().placement_key(id)),
+            // As nearly always.
+            None => Vec::new(),
+        };
+        dropped.filter(move |&wanted| {
             // Nearly always it is the slice whose range it is.
             let owner = self.owner(id, wanted.position);
             let owner = owner.filter(|owner| owner != key && others.binary_search(owner).is_ok());
             let held = owner.as_ref().is_some_and(|owner| holds(&self.slots, owner, wanted, flips));
-            !held && !others.iter().any(|other| holds(&self.slots, other, wanted, flips))
+            !held && !others.iter().any(|other| other != key && holds(&self.slots, other, wanted, flips))
         })
     }
 

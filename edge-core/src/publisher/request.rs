@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Time;
 use crate::object::{Condition, Kind, ObjectKey, ObjectMeta, SinglePlacementSlice};
-use crate::slices::Write;
+use crate::slices::{Digest, Write};
 
 /// Names a request among those in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +77,8 @@ pub struct Trigger {
 pub enum Outcome {
     /// 200 or 201 with a slice: of a creation, a replacement or a read; of a deletion if the slice waits for finalizers.
     Slice(SinglePlacementSlice),
+    /// The same, where a digest stands for the destinations; not of a read, which asks for them.
+    ThinSlice(ObjectMeta, Digest),
     /// 200 of a read, but the destinations cannot be read.
     Unreadable(ObjectMeta),
     /// The deletion took effect.

@@ -138,13 +138,14 @@ impl Publisher {
             self.mark(&key, Some(trigger));
             self.wake_barred(&placement);
         }
-        self.trim_flips();
         for key in settled.left {
             if self.published.get(&key).is_some() || self.slots.contains_key(&key) {
                 self.mark(&key, None);
                 self.wake_waiters(&key);
             }
         }
+        // By now all that is not as it should be is marked.
+        self.trim_flips();
         self.causes.clear();
         let held: Vec<ObjectKey> = self.held.iter().cloned().collect();
         for placement in held {

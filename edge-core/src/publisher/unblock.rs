@@ -19,12 +19,26 @@ impl Publisher {
             return None;
         }
         let barred: Vec<ObjectKey> = book.barred.iter().cloned().collect();
-        for key in &barred {
+        let ready = |slot: &&Slot| slot.flight.is_none() && now >= slot.not_before;
+        let is_read = |slot: &Slot| !matches!(slot.content, Content::Unread);
+        let mut known = Vec::new();
+        for key in barred {
+            match self.slots.get(&key).filter(ready).map(is_read) {
+                Some(true) => known.push(key),
+                Some(false) => {
+                    if let Some(request) = self.read_barred(&key, now) {
+                        return Some(request);
+                    }
+                }
+                None => {}
+            }
+        }
+        for key in &known {
             if let Some(request) = self.write_union(key, now) {
                 return Some(request);
             }
         }
-        barred.iter().find_map(|key| self.write_helper(key, now))
+        known.iter().find_map(|key| self.write_helper(key, now))
     }
 
     /// What is barred, and what it should be.
@@ -36,14 +50,17 @@ impl Publisher {
         }
     }
 
+    /// What a slice would drop is not known before it has been read.
+    fn read_barred(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
+        self.barred_aim(key)?;
+        self.slot(key).want_rows = true;
+        self.read(key, now)
+    }
+
     /// The slice as it should be, and what it would drop that no other slice has: if that fits, and changes something.
     fn write_union(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
         let (id, slice) = self.barred_aim(key)?;
         let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
-        let slot = self.slots.get(key)?;
-        if slot.flight.is_some() || now < slot.not_before {
-            return None;
-        }
         let held = self.published.held(key)?;
         let span = slice.map(|slice| slices.span(slice));
         let extra = self.keep(id, key, span.as_ref());
@@ -76,10 +93,6 @@ impl Publisher {
     fn write_helper(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
         let (id, slice) = self.barred_aim(key)?;
         let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
-        let slot = self.slots.get(key)?;
-        if slot.flight.is_some() || now < slot.not_before {
-            return None;
-        }
         let span = slice.map(|slice| slices.span(slice));
         let extra = self.keep_lost(id, key, span.as_ref());
         let fits = slice.is_some_and(|slice| slices.len(slice) + extra.len() <= slices.max());

@@ -33,10 +33,10 @@ pub(crate) struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// Whether its destinations are just these.
-    fn has(self, destinations: &[DestinationRef<'_>]) -> bool {
+    /// Whether its destinations are just these, which have this digest.
+    fn has(self, destinations: &[DestinationRef<'_>], digest: Digest) -> bool {
         match self.digest {
-            Some(digest) => digest == Digest::of(destinations.iter().copied()),
+            Some(have) => have == digest,
             None => self.slice.destinations.iter().map(DestinationRef::from).eq(destinations.iter().copied()),
         }
     }
@@ -48,6 +48,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) metadata: ObjectMeta,
     /// In the order of slices' entries.
     pub(crate) destinations: Vec<DestinationRef<'a>>,
+    pub(crate) digest: Digest,
     /// It is published just so.
     pub(crate) current: bool,
 }
@@ -107,14 +108,15 @@ impl Slices {
     ) -> Draft<'a> {
         let entry = &self.slices[slice];
         let destinations = self.destinations(index, slice, uids);
+        let digest = Digest::of(destinations.iter().copied());
         let before = published.map(|held| held.slice);
         let mut metadata = self.metadata(index, entry.placement, &self.key(index, slice), before);
         // The range of the first slice needs no telling, and what is there is not believed.
         if !entry.has_first_name() {
             metadata.annotations.insert(FENCE_ANNOTATION.into(), entry.fence.annotation(entry.attempt));
         }
-        let current = published.is_some_and(|have| have.slice.metadata == metadata && have.has(&destinations));
-        Draft { metadata, destinations, current }
+        let current = published.is_some_and(|have| have.slice.metadata == metadata && have.has(&destinations, digest));
+        Draft { metadata, destinations, digest, current }
     }
 
     /// The metadata of a slice of an EdgePlacement: ours on top of what others have put there.

@@ -13,12 +13,33 @@ pub struct Digest(u128);
 impl Digest {
     /// The digest of a list. `O(bytes)`, about 1 ns each.
     pub fn of<'a>(destinations: impl IntoIterator<Item = DestinationRef<'a>>) -> Self {
-        let mut hasher = SipHasher24::new_with_keys(0, 0);
-        for destination in destinations {
-            let DestinationRef { cluster, location_name, sync_target_name, sync_target_uid } = destination;
-            write(&mut hasher, [cluster, location_name, sync_target_name, sync_target_uid]);
-        }
-        Self(hasher.finish128().as_u128())
+        let mut digester = Digester::default();
+        destinations.into_iter().for_each(|destination| digester.push(destination));
+        digester.finish()
+    }
+}
+
+/// Makes the [`Digest`] of a list that is seen one destination at a time, so that nobody has to keep the list.
+#[derive(Debug, Clone)]
+pub struct Digester(SipHasher24);
+
+impl Default for Digester {
+    fn default() -> Self {
+        Self(SipHasher24::new_with_keys(0, 0))
+    }
+}
+
+impl Digester {
+    /// Takes in the next destination.
+    pub fn push(&mut self, destination: DestinationRef<'_>) {
+        let DestinationRef { cluster, location_name, sync_target_name, sync_target_uid } = destination;
+        write(&mut self.0, [cluster, location_name, sync_target_name, sync_target_uid]);
+    }
+
+    /// The digest of all that was taken in.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finish128().as_u128())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use super::content::Held;
@@ -9,7 +10,7 @@ use super::digest::Digest;
 use super::name::SOURCE_PLACEMENT;
 use super::plan::{Verb, Write};
 use crate::index::DestinationRef;
-use crate::object::{EDGE_GROUP, Kind, ObjectKey, OwnerReference, SinglePlacementSlice};
+use crate::object::{EDGE_GROUP, Kind, ObjectKey, ObjectMeta, OwnerReference, SinglePlacementSlice};
 
 /// SinglePlacementSlices as an API server holds them, each under its cluster and name, and whose they are.
 ///
@@ -57,6 +58,13 @@ impl Published {
         self.remove(&key);
         self.names_version += 1;
         self.foreign.insert(key);
+    }
+
+    /// Takes in a slice as [`insert`](Self::insert) does, but of its destinations only a digest.
+    pub fn insert_thin(&mut self, metadata: ObjectMeta, digest: Digest) {
+        let key = ObjectKey::new(metadata.cluster().unwrap_or_default(), metadata.name.as_str());
+        self.insert(SinglePlacementSlice { metadata, destinations: Vec::new() });
+        self.thin.insert(key, digest);
     }
 
     /// Keeps only a digest of a slice's destinations.

@@ -17,7 +17,7 @@ use crate::event::{Event, batch};
 use crate::object::{Kind, ObjectKey, SinglePlacementSlice};
 use crate::publisher::{Action, Failure, Gate, Outcome, Publisher, Request, Seen, StatusFields, Time};
 use crate::scheduler::Options;
-use crate::slices::Write;
+use crate::slices::{Digest, Write};
 
 /// A destination without its UID, of an EdgePlacement.
 type Place = (ObjectKey, String, String, String);
@@ -29,6 +29,8 @@ pub struct Faults {
     pub fail: u32,
     /// Strangers' acts are carried out.
     pub strangers: bool,
+    /// Slices are seen as digests, but for those that are read.
+    pub thin: bool,
     /// How many requests may be in flight.
     pub concurrency: usize,
 }
@@ -79,6 +81,8 @@ impl PublisherMachine {
     /// Runs the whole script, then lets everything come to rest, and restarts.
     pub fn run(max: usize, faults: Faults, seed: u64, script: &Script) -> Self {
         let keeps = lacks_uids(script);
+        // What keeps destinations is shown them.
+        let faults = Faults { thin: faults.thin && !keeps, ..faults };
         let mut machine = Self {
             max,
             keeps,
@@ -314,7 +318,13 @@ impl PublisherMachine {
 
     fn execute(&mut self, action: &Action, wanted: &BTreeSet<Place>) -> Outcome {
         match action {
-            Action::Write(write) => self.write(write, wanted),
+            Action::Write(write) => match self.write(write, wanted) {
+                Outcome::Slice(slice) if self.faults.thin => {
+                    let digest = Digest::of(slice.destinations.iter().map(Into::into));
+                    Outcome::ThinSlice(slice.metadata, digest)
+                }
+                outcome => outcome,
+            },
             Action::ReadSlice(key) => self.server.read(key),
             Action::ReadPlacement(key) => {
                 let found = self.oracle.placements().find(|(have, _)| *have == key);
@@ -360,12 +370,20 @@ impl PublisherMachine {
     fn see(&mut self) {
         let Some(Change { key, live, .. }) = self.watch.pop_front() else { return };
         self.log(format!("watch: {key} {}", live.describe()));
-        let seen = match live {
+        let seen = self.seen(live);
+        self.publisher.observe_slice(&key, seen, self.now);
+    }
+
+    fn seen(&self, live: Live) -> Seen {
+        match live {
+            Live::Slice(slice) if self.faults.thin => {
+                let digest = Digest::of(slice.destinations.iter().map(Into::into));
+                Seen::Thin(slice.metadata, digest)
+            }
             Live::Slice(slice) => Seen::Object(slice),
             Live::Garbled(metadata) => Seen::Unreadable(metadata),
             Live::Gone(uid) => Seen::Gone(Some(uid)),
-        };
-        self.publisher.observe_slice(&key, seen, self.now);
+        }
     }
 
     /// A request that nobody waits for any more takes effect.

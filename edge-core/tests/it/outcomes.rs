@@ -322,6 +322,36 @@ fn a_placement_that_exists_after_all_keeps_its_slices() {
 }
 
 #[test]
+fn a_slice_without_a_range_keeps_what_no_other_can_be_given() {
+    // As a start finds it: the first slice lacks the destination, and a slice that no layout knows has it.
+    let mut model = Table::new().open();
+    let mut first = model.succeed();
+    let mut other = first.clone();
+    first.destinations.clear();
+    other.metadata.name = "p-by-hand".into();
+    other.metadata.annotations.retain(|name, _| name == CLUSTER_ANNOTATION);
+    other.metadata.uid = "by-hand".into();
+    let mut table = Table { version: model.version, ..Table::new() };
+    for slice in [&first, &other] {
+        let name = key(&slice.metadata.name);
+        table.publisher.observe_slice(&name, Seen::Object(slice.clone()), table.now);
+    }
+    let mut table = table.open();
+    // The server refuses to give it to the first slice: then the other one is not written without knowing what it has.
+    let (request, write) = table.write();
+    assert_eq!((&*write.key.name, names(&write)), ("p", vec!["a".to_string()]));
+    table.fail(&request, Failure::Rejected("exceeded quota".into()));
+    let read = table.poll().expect("a request");
+    assert_eq!(read.action, Action::ReadSlice(key("p-by-hand")));
+    table.publisher.complete(read.id, Outcome::Slice(other), table.now);
+    table.wait();
+    let first = table.succeed();
+    assert_eq!(first.destinations.len(), 1);
+    let (_, write) = table.write();
+    assert_eq!((write.verb, &*write.key.name), (Verb::Delete, "p-by-hand"));
+}
+
+#[test]
 fn a_slice_that_others_edit_again_and_again_is_repaired_more_and_more_slowly() {
     let mut table = Table::new().open();
     table.publisher.set_status_fields(StatusFields::Off);

@@ -2,23 +2,16 @@
 
 use edge_core::testing::{Faults, PublisherMachine, Script};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use crate::scripts::{Case, cases, config};
 
-const SEED: RngSeed = RngSeed::Fixed(1);
-
 fn faults() -> impl Strategy<Value = Faults> {
-    (prop::sample::select(&[0, 10, 30]), any::<bool>(), 1..6_usize).prop_map(|(fail, strangers, concurrency)| Faults {
-        fail,
-        strangers,
-        concurrency,
-    })
+    (prop::sample::select(&[0, 10, 30]), any::<bool>(), any::<bool>(), 1..6_usize)
+        .prop_map(|(fail, strangers, thin, concurrency)| Faults { fail, strangers, thin, concurrency })
 }
 
 proptest! {
-    // The same histories in each run; the example `simulate` runs others.
-    #![proptest_config(ProptestConfig { rng_seed: SEED, ..config(400) })]
+    #![proptest_config(config(400))]
 
     #[test]
     fn nothing_vanishes_and_all_is_right_at_rest(
@@ -31,15 +24,29 @@ proptest! {
     }
 }
 
-/// `CASE='<max>:<fail>:<strangers>:<concurrency>:<seed>:<digits>' cargo test -p edge-core replay` runs the case at hand.
+/// Cases that once failed, one a line, as [`replay_publisher`] takes them.
+const CASES: &str = include_str!("publisher_cases.txt");
+
+#[test]
+fn what_once_went_wrong() {
+    CASES.lines().for_each(replay);
+}
+
+/// `PUBLISHER_CASE='<max>:<fail>:<strangers>:<thin>:<concurrency>:<seed>:<digits>' cargo test -p edge-core replay` runs the case at hand.
 #[test]
 fn replay_publisher() {
-    let given = std::env::var("PUBLISHER_CASE").ok();
-    let Some(case) = given.as_deref() else { return };
-    let [max, fail, strangers, concurrency, seed, digits] = case.splitn(6, ':').collect::<Vec<_>>().try_into().unwrap();
+    if let Ok(case) = std::env::var("PUBLISHER_CASE") {
+        replay(&case);
+    }
+}
+
+fn replay(case: &str) {
+    let [max, fail, strangers, thin, concurrency, seed, digits] =
+        case.splitn(7, ':').collect::<Vec<_>>().try_into().unwrap();
     let faults = Faults {
         fail: fail.parse().unwrap(),
         strangers: strangers.parse().unwrap(),
+        thin: thin.parse().unwrap(),
         concurrency: concurrency.parse().unwrap(),
     };
     let script: Script = Case::read(digits).script();

@@ -4,16 +4,24 @@
 //! slice that cannot be read. The quick way goes straight into the lean types; only what that refuses is read again, by
 //! the tolerant decoder of manifests, which says what is wrong and where.
 //!
+//! Of a slice the destinations are read, but not kept: at a start they are by far the most of what is read, and nearly
+//! always a digest says all there is to know. What `null` means is said by the tolerant decoder.
+//!
 //! The server has applied the defaults of its CRDs, so none is applied here.
 
+use std::fmt;
+
 use edge_core::event::{Event, Undecodable};
+use edge_core::index::DestinationRef;
 use edge_core::object::{
     CLUSTER_ANNOTATION, EdgePlacement, EdgePlacementStatus, Kind, Location, Object, ObjectKey, ObjectMeta,
     SinglePlacementSlice, SyncTarget,
 };
 use edge_core::publisher::Seen;
 use edge_core::selector::{FieldError, Invalid};
-use serde::Deserialize;
+use edge_core::slices::{Digest, Digester};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::backend::Observed;
 use crate::input::decode_json;
@@ -42,13 +50,21 @@ impl Clusters {
                 Event::Location(key, Some(undecodable.into()))
             }),
             Kind::EdgePlacement => self.edge_placement(text),
-            Kind::SinglePlacementSlice => {
-                let (slice, wrong) = decode::<SinglePlacementSlice>(text);
-                let (key, slice) = self.read_slice(slice)?;
-                let seen = if wrong.is_empty() { Seen::Object(slice) } else { Seen::Unreadable(slice.metadata) };
-                Some(Observed::Slice(key, seen))
-            }
+            Kind::SinglePlacementSlice => match serde_json::from_str::<ThinSlice>(text) {
+                Ok(ThinSlice { mut metadata, destinations }) => {
+                    let key = self.read_metadata(&mut metadata)?;
+                    Some(Observed::Slice(key, Seen::Thin(metadata, destinations.0)))
+                }
+                Err(_) => self.observe_slice(text).map(|(key, seen)| Observed::Slice(key, seen)),
+            },
         }
+    }
+
+    /// A slice with its destinations; `None` if kcp does not say where it lives.
+    pub(crate) fn observe_slice(&self, text: &str) -> Option<(ObjectKey, Seen)> {
+        let (mut slice, wrong) = decode::<SinglePlacementSlice>(text);
+        let key = self.read_metadata(&mut slice.metadata)?;
+        Some((key, if wrong.is_empty() { Seen::Object(slice) } else { Seen::Unreadable(slice.metadata) }))
     }
 
     /// The identity of an object: its key and UID. The latter is empty if the text has none.
@@ -57,15 +73,15 @@ impl Clusters {
         Some((self.key(&object.metadata)?, object.metadata.uid))
     }
 
-    /// A slice as the engine knows it, from how a server has it: it carries its logical cluster.
-    pub(crate) fn read_slice(&self, mut slice: SinglePlacementSlice) -> Option<(ObjectKey, SinglePlacementSlice)> {
-        let key = self.key(&slice.metadata)?;
-        let annotations = &mut slice.metadata.annotations;
+    /// The metadata of a slice as the engine knows it, from how a server has it: it carries its logical cluster.
+    fn read_metadata(&self, metadata: &mut ObjectMeta) -> Option<ObjectKey> {
+        let key = self.key(metadata)?;
+        let annotations = &mut metadata.annotations;
         if let (Self::One(_), Some(own)) = (self, annotations.remove(CLUSTER_ANNOTATION)) {
             annotations.insert(KEPT_ANNOTATION.into(), own);
         }
         annotations.insert(CLUSTER_ANNOTATION.into(), key.cluster.clone());
-        Some((key, slice))
+        Some(key)
     }
 
     /// A slice as a server takes it, from how the engine knows it: the annotation that names the logical cluster is kcp's
@@ -133,6 +149,61 @@ fn decode<T: Default + for<'n> Deserialize<'n>>(text: &str) -> (T, Vec<FieldErro
         Ok(object) => (object, Vec::new()),
         Err(_) => decode_json(text),
     }
+}
+
+/// A slice whose destinations are read, but not kept.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ThinSlice {
+    metadata: ObjectMeta,
+    destinations: Digested,
+}
+
+/// A list of destinations.
+struct Digested(Digest);
+
+impl Default for Digested {
+    fn default() -> Self {
+        Self(Digest::of([]))
+    }
+}
+
+impl<'de> Deserialize<'de> for Digested {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Digested;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of destinations")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Digested, A::Error> {
+                let mut digester = Digester::default();
+                while let Some(entry) = list.next_element::<Entry<'de>>()? {
+                    digester.push(DestinationRef {
+                        cluster: entry.cluster.unwrap_or_default(),
+                        location_name: entry.location_name.unwrap_or_default(),
+                        sync_target_name: entry.sync_target_name.unwrap_or_default(),
+                        sync_target_uid: entry.sync_target_uid.unwrap_or_default(),
+                    });
+                }
+                Ok(Digested(digester.finish()))
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// A `Destination` that borrows from the text. Text with escapes cannot be borrowed: names have none.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Entry<'a> {
+    cluster: Option<&'a str>,
+    location_name: Option<&'a str>,
+    sync_target_name: Option<&'a str>,
+    #[serde(rename = "syncTargetUID")]
+    sync_target_uid: Option<&'a str>,
 }
 
 /// What all objects have.

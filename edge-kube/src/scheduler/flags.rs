@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use edge_core::slices::MAX_DESTINATIONS_PER_SLICE;
+use edge_core::slices::DEFAULT_DESTINATIONS_PER_SLICE;
 
 use crate::commands::{parse_cluster, parse_max};
 
@@ -104,7 +104,7 @@ pub(crate) struct KcpArgs {
 #[command(next_help_heading = "Writes")]
 pub(crate) struct WriteArgs {
     /// Most destinations of a SinglePlacementSlice, from 1 to 1000
-    #[arg(long, value_name = "N", default_value_t = MAX_DESTINATIONS_PER_SLICE, value_parser = parse_max)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_DESTINATIONS_PER_SLICE, value_parser = parse_max)]
     #[arg(env = "EDGE_KUBE_MAX_DESTINATIONS_PER_SLICE", hide_env_values = true)]
     pub(crate) max_destinations_per_slice: usize,
     /// Most writes in flight, from 1 to 256

@@ -22,6 +22,7 @@ use kube::Client;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -34,6 +35,12 @@ use stream::{Change, Lines};
 
 /// A page of a list takes no longer.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A page has about so many bytes, and so many objects at least and at most: the first page knows nothing of their size, and
+/// a full slice may have 700 KB.
+const PAGE_BYTES: usize = 4 << 20;
+const FIRST_PAGE: usize = 50;
+const LAST_PAGE: usize = 500;
 
 /// The server begins to answer a watch within this time.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -148,37 +155,46 @@ impl Watcher {
     }
 
     /// Lists all objects; returns the version of the list. The reads are consistent: no version is asked for.
+    ///
+    /// While the objects of a page are read, the server is at work on the next one.
     async fn list(&self) -> Result<String, Broken> {
-        // A full slice has about 150 KB, other objects a few.
-        let limit = if self.kind == Kind::SinglePlacementSlice { 50 } else { 500 };
-        let mut token = None::<String>;
+        let failed = |reason: &str| Broken::Failed(format!("the list of {} {reason}", self.resource()));
+        let mut limit = FIRST_PAGE;
+        let mut pages = JoinSet::new();
+        self.ask(&mut pages, &format!("limit={limit}"))?;
         loop {
-            let next = token.map(|token| format!("&continue={}", escaped(&token))).unwrap_or_default();
-            let answer = self.get(&format!("limit={limit}{next}")).await.map_err(Broken::Failed)?;
-            let page: Page<'_> = serde_json::from_slice(&answer.body)
-                .map_err(|error| Broken::Failed(format!("the list of {} cannot be read: {error}", self.resource())))?;
-            for item in page.items.unwrap_or_default() {
+            let page = pages.join_next().await.ok_or_else(|| failed("has no end"))?;
+            let answer = match page.map_err(|error| failed(&format!("cannot be read: {error}")))? {
+                Ok(answer) if answer.status.is_success() => answer,
+                Ok(answer) => return Err(Broken::Failed(self.explain("list", &answer))),
+                Err(lost) => return Err(Broken::Failed(self.away(lost))),
+            };
+            let page: Page<'_> =
+                serde_json::from_slice(&answer.body).map_err(|error| failed(&format!("cannot be read: {error}")))?;
+            let items = page.items.unwrap_or_default();
+            let token = page.metadata.token.filter(|token| !token.is_empty());
+            if let Some(token) = &token {
+                limit = page_of(items.len(), answer.body.len());
+                self.ask(&mut pages, &format!("limit={limit}&continue={}", escaped(token)))?;
+                // It sets off before the thread is busy.
+                tokio::task::yield_now().await;
+            }
+            for item in items {
                 self.object(item.get()).await?;
             }
-            token = page.metadata.token.filter(|token| !token.is_empty());
             if token.is_none() {
                 let version = page.metadata.resource_version;
-                return if version.is_empty() {
-                    Err(Broken::Failed(format!("the list of {} has no resourceVersion", self.resource())))
-                } else {
-                    Ok(version)
-                };
+                return if version.is_empty() { Err(failed("has no resourceVersion")) } else { Ok(version) };
             }
         }
     }
 
-    async fn get(&self, query: &str) -> Result<Answer, String> {
-        let request = get(&self.path(query)).map_err(|error| error.to_string())?;
-        match send(&self.client, request, PAGE_TIMEOUT).await {
-            Ok(answer) if answer.status.is_success() => Ok(answer),
-            Ok(answer) => Err(self.explain("list", &answer)),
-            Err(lost) => Err(self.away(lost)),
-        }
+    /// Asks for one page of a list.
+    fn ask(&self, pages: &mut JoinSet<Result<Answer, Lost>>, query: &str) -> Result<(), Broken> {
+        let request = get(&self.path(query)).map_err(|error| Broken::Failed(error.to_string()))?;
+        let client = self.client.clone();
+        pages.spawn(async move { send(&client, request, PAGE_TIMEOUT).await });
+        Ok(())
     }
 
     /// Watches from `version` on, until the server ends it; `version` is always where to go on from. `failing` tells
@@ -254,7 +270,7 @@ impl Watcher {
         if let Some(route) = &self.route {
             match &object {
                 Observed::EdgePlacement(event, _) => route(&event.key().cluster),
-                Observed::Slice(key, Seen::Object(_) | Seen::Unreadable(_)) => route(&key.cluster),
+                Observed::Slice(key, Seen::Thin(..) | Seen::Object(_) | Seen::Unreadable(_)) => route(&key.cluster),
                 _ => {}
             }
         }
@@ -303,6 +319,12 @@ impl Watcher {
     fn away(&self, lost: Lost) -> String {
         format!("no connection to the server for {}: {}", self.resource(), lost.reason())
     }
+}
+
+/// How many objects to ask for after a page with so many objects and bytes.
+fn page_of(objects: usize, bytes: usize) -> usize {
+    let each = bytes / objects.max(1);
+    (PAGE_BYTES / each.max(1)).clamp(FIRST_PAGE, LAST_PAGE)
 }
 
 /// A version that is not there is not believed.

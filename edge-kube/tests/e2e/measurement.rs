@@ -12,7 +12,7 @@ mod world;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use edge_core::slices::MAX_DESTINATIONS_PER_SLICE;
+use edge_core::slices::DEFAULT_DESTINATIONS_PER_SLICE;
 
 use crate::env::{Env, Flavor};
 use api::Api;
@@ -48,7 +48,7 @@ struct Args {
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
     /// Most destinations of a slice
-    #[arg(long, default_value_t = MAX_DESTINATIONS_PER_SLICE)]
+    #[arg(long, default_value_t = DEFAULT_DESTINATIONS_PER_SLICE)]
     max_destinations_per_slice: usize,
     /// Put the tables into README.md, between its two markers, too
     #[arg(long)]
@@ -109,7 +109,7 @@ pub(crate) fn run() {
     }
     println!("{text}");
     if args.write_readme {
-        write_readme(&text);
+        write_readme(if args.sweep { "slice sizes" } else { "measurements" }, &text);
     }
 }
 

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use edge_core::slices::DEFAULT_DESTINATIONS_PER_SLICE;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -293,7 +294,8 @@ fn laws(case: &Case, problems: &mut Vec<String>) {
     if let Err(problem) = server.replay(plan["writes"].as_array().unwrap(), &resolved) {
         law(false, &|| format!("plan: {problem}"));
     }
-    let max = case.arg("--max-destinations-per-slice").map_or(1000, |max| max.parse().unwrap());
+    let max =
+        case.arg("--max-destinations-per-slice").map_or(DEFAULT_DESTINATIONS_PER_SLICE, |max| max.parse().unwrap());
     if let Err(problem) = well_formed(plan["writes"].as_array().unwrap(), max, case.exit == 0) {
         law(false, &|| format!("plan: {problem}"));
     }

@@ -34,6 +34,7 @@ pub(super) fn describe(request: &Request) -> String {
 pub(super) fn short(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Slice(slice) => format!("ok @{}", slice.metadata.resource_version),
+        Outcome::ThinSlice(metadata, _) => format!("ok @{}", metadata.resource_version),
         other => format!("{other:?}"),
     }
 }

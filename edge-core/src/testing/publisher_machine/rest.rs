@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::model::place;
 use super::{PublisherMachine, is_going, mk_publisher};
 use crate::object::{Destination, ObjectKey, SinglePlacementSlice};
-use crate::publisher::{Gate, Seen};
+use crate::publisher::Gate;
 use crate::slices::Published;
 use crate::testing::Wanted;
 use crate::testing::server::Live;
@@ -131,12 +131,9 @@ impl PublisherMachine {
             || self.oracle.locations().any(|(_, record, _)| record.labels.is_none());
         self.publisher = mk_publisher(self.max, self.keeps);
         for (key, live) in self.server.snapshot() {
-            let seen = match live {
-                Live::Slice(slice) => Seen::Object(slice),
-                Live::Garbled(metadata) => Seen::Unreadable(metadata),
-                Live::Gone(_) => continue,
-            };
-            self.publisher.observe_slice(&key, seen, self.now);
+            if !matches!(live, Live::Gone(_)) {
+                self.publisher.observe_slice(&key, self.seen(live), self.now);
+            }
         }
         for event in self.oracle.events() {
             self.publisher.apply(&event, self.now);

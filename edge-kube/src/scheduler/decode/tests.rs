@@ -1,6 +1,7 @@
 use edge_core::event::{Event, Holds};
 use edge_core::object::{CLUSTER_ANNOTATION, Kind, ObjectKey};
 use edge_core::publisher::Seen;
+use edge_core::slices::Digest;
 
 use super::{Clusters, resource_version};
 use crate::scheduler::backend::Observed;
@@ -94,10 +95,7 @@ fn a_slice_is_written_as_it_was_read() {
         (Clusters::Annotated, r#"{"kcp.io/cluster":"ws","a":"b"}"#),
     ] {
         let text = format!(r#"{{"metadata":{{"name":"s","annotations":{annotations}}},"destinations":[]}}"#);
-        let Some(Observed::Slice(key, Seen::Object(known))) = clusters.observe(Kind::SinglePlacementSlice, &text)
-        else {
-            panic!()
-        };
+        let Some((key, Seen::Object(known))) = clusters.observe_slice(&text) else { panic!() };
         assert_eq!(known.metadata.cluster(), Some(key.cluster.as_str()));
         let mut written = Clusters::written_slice(known.clone());
         if clusters == Clusters::Annotated {
@@ -107,6 +105,27 @@ fn a_slice_is_written_as_it_was_read() {
         let sent = serde_json::to_value(&written).unwrap();
         let expected: serde_json::Value = serde_json::from_str(annotations).unwrap();
         assert_eq!(sent["metadata"]["annotations"], expected);
-        assert_eq!(clusters.read_slice(written), Some((key, known)));
+        let text = serde_json::to_string(&written).unwrap();
+        assert_eq!(clusters.observe_slice(&text), Some((key, Seen::Object(known))));
+    }
+}
+
+#[test]
+fn a_digest_is_that_of_the_destinations() {
+    let entry = r#"{"cluster":"c","locationName":"l","syncTargetName":"t","syncTargetUID":"u","more":[1]}"#;
+    let odd = r#"{"cluster":null,"locationName":"\u006c"}"#;
+    for list in ["[]", "null", &format!("[{entry}]"), &format!("[{entry},{{}},{entry}]"), &format!("[{odd}]")] {
+        let text = format!(r#"{{"metadata":{{"name":"s","uid":"u"}},"destinations":{list}}}"#);
+        let Some((key, Seen::Object(slice))) = one().observe_slice(&text) else { panic!("{list}") };
+        let seen = one().observe(Kind::SinglePlacementSlice, &text);
+        match seen {
+            Some(Observed::Slice(name, Seen::Thin(metadata, digest))) => {
+                assert_eq!((name, &metadata), (key, &slice.metadata));
+                assert_eq!(digest, Digest::of(slice.destinations.iter().map(Into::into)), "{list}");
+            }
+            // Only with what nobody writes.
+            Some(Observed::Slice(_, Seen::Object(_))) => assert!(list == "null" || list.contains(odd), "{list}"),
+            other => panic!("{list}: {other:?}"),
+        }
     }
 }

@@ -31,7 +31,7 @@ fn no_flags_are_enough() {
     assert_eq!((args.kubeconfig(), &args.place.context), (None, &None));
     assert_eq!(args.watch.bind_address, Bind(Some("127.0.0.1:10261".into())));
     assert_eq!((args.watch.v, args.watch.log_format), (2, LogFormat::Text));
-    assert_eq!((args.writes.max_destinations_per_slice, args.writes.write_concurrency), (1000, 16));
+    assert_eq!((args.writes.max_destinations_per_slice, args.writes.write_concurrency), (100, 16));
     assert!(args.elects());
     assert_eq!(args.leader.leader_elect_lease_duration.as_secs(), 15);
     assert_eq!(args.leader.leader_elect_renew_deadline.as_secs(), 10);

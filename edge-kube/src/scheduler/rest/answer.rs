@@ -121,28 +121,39 @@ impl Answer {
         seconds.map(Duration::from_secs)
     }
 
-    /// The slice of a successful creation or replacement.
+    /// The slice of a successful creation or replacement: it should be what was sent, and a digest tells.
     pub(super) fn slice(&self, clusters: &Clusters) -> Result<Outcome, String> {
-        match self.read_slice(clusters)? {
+        let observe = |text: &str| match clusters.observe(Kind::SinglePlacementSlice, text) {
+            Some(Observed::Slice(_, seen)) => Some(seen),
+            _ => None,
+        };
+        match self.slice_as(observe)? {
             Outcome::Unreadable(_) => Err("the destinations of the slice in the server's answer cannot be read".into()),
             outcome => Ok(outcome),
         }
     }
 
-    /// The slice of a successful read.
+    /// The slice of a successful read, with its destinations.
     pub(super) fn read_slice(&self, clusters: &Clusters) -> Result<Outcome, String> {
+        self.slice_as(|text| clusters.observe_slice(text).map(|(_, seen)| seen))
+    }
+
+    fn slice_as(&self, observe: impl FnOnce(&str) -> Option<Seen>) -> Result<Outcome, String> {
         let no_slice = |why: &str| format!("the server's answer is no SinglePlacementSlice: {why}");
         let text = str::from_utf8(&self.body).map_err(|error| no_slice(&error.to_string()))?;
-        let seen = match clusters.observe(Kind::SinglePlacementSlice, text) {
-            Some(Observed::Slice(_, seen)) => seen,
-            _ => return Err(no_slice("it lacks the annotation kcp.io/cluster")),
+        let outcome = match observe(text) {
+            Some(Seen::Object(slice)) => Outcome::Slice(slice),
+            Some(Seen::Thin(metadata, digest)) => Outcome::ThinSlice(metadata, digest),
+            Some(Seen::Unreadable(metadata)) => Outcome::Unreadable(metadata),
+            Some(Seen::Gone(_) | Seen::Missing { .. }) => return Err(no_slice("it is gone")),
+            None => return Err(no_slice("it lacks the annotation kcp.io/cluster")),
         };
-        let (metadata, outcome) = match seen {
-            Seen::Object(slice) => (slice.metadata.clone(), Outcome::Slice(slice)),
-            Seen::Unreadable(metadata) => (metadata.clone(), Outcome::Unreadable(metadata)),
-            Seen::Gone(_) | Seen::Missing { .. } => return Err(no_slice("it is gone")),
+        let metadata = match &outcome {
+            Outcome::Slice(slice) => Some(&slice.metadata),
+            Outcome::ThinSlice(metadata, _) | Outcome::Unreadable(metadata) => Some(metadata),
+            _ => None,
         };
-        if metadata.uid.is_empty() || metadata.resource_version.is_empty() {
+        if metadata.is_none_or(|metadata| metadata.uid.is_empty() || metadata.resource_version.is_empty()) {
             return Err(no_slice("it has no UID or no resourceVersion"));
         }
         Ok(outcome)

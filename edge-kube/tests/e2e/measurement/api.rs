@@ -178,7 +178,8 @@ impl Api {
     }
 
     async fn page(&self, resource: Resource, token: Option<&str>) -> Vec<u8> {
-        let limit = if resource.plural == "singleplacementslices" { 50 } else { 500 };
+        // As kubectl does.
+        let limit = 500;
         let token = token.map(|token| format!("&continue={token}")).unwrap_or_default();
         let path = format!("{}?limit={limit}{token}", self.all(resource));
         let (code, body) = send(self.scheduler.kube(), Method::GET, &path, "").await.unwrap();

@@ -5,9 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-const BEGIN: &str = "<!-- measurements: begin -->";
-const END: &str = "<!-- measurements: end -->";
-
 /// Rows of cells; the first is the heading.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -48,13 +45,14 @@ impl Table {
     }
 }
 
-/// Puts text between the markers.
-pub(super) fn write_readme(text: &str) {
+/// Puts text between the markers of this name.
+pub(super) fn write_readme(name: &str, text: &str) {
+    let (begin, end) = (format!("<!-- {name}: begin -->"), format!("<!-- {name}: end -->"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).unwrap_or_else(|| panic!("README.md has no {BEGIN}"));
-    let (_, after) = rest.split_once(END).unwrap_or_else(|| panic!("README.md has no {END}"));
-    fs::write(&path, format!("{before}{BEGIN}\n{text}{END}{after}")).unwrap();
+    let (before, rest) = readme.split_once(&begin).unwrap_or_else(|| panic!("README.md has no {begin}"));
+    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("README.md has no {end}"));
+    fs::write(&path, format!("{before}{begin}\n{text}{end}{after}")).unwrap();
     eprintln!("written to {}", path.display());
 }
 
