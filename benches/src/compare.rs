@@ -1,27 +1,32 @@
 //! `compare`: the table of the README.
 
 use std::error::Error;
-use std::time::Duration;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
-use benches::engines::{EdgeCore, Engine, Make, PEERS};
+use benches::engines::{Answer, EdgeCore, Engine, PEERS};
 use benches::measure::{self, Mode, Sample};
 use benches::report::{self, Table, duration, grouped, ratio, time};
 use benches::workload::{Case, Size, World};
+use edge_core::scheduler::Options;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Put the table between the README's markers
     #[arg(long)]
     write_readme: bool,
-    /// Only rows whose name contains this
-    #[arg(long, default_value = "")]
-    only: String,
+    /// Only rows whose name contains this; may be given several times
+    #[arg(long)]
+    only: Vec<String>,
     /// How long each engine may take for each row; slow ones make fewer of the same events
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Leave out the million SyncTargets, for which this wants 16 GB of memory
     #[arg(long)]
     no_million: bool,
+    /// How many destinations a slice of edge-core may have; its default unless given
+    #[arg(long, value_name = "COUNT", value_parser = slices)]
+    max_destinations_per_slice: Option<Options>,
     /// How many SyncTargets the reference has here; published figures are about 100000
     #[arg(long, default_value_t = Size::REFERENCE.sync_targets)]
     sync_targets: usize,
@@ -30,10 +35,22 @@ pub(crate) struct Args {
 /// Events in one change where they come in batches.
 const BATCH: usize = 1_000;
 
-const OURS: Make = || Box::<EdgeCore>::default();
-
 /// How often edge-core loads a world; the middle one counts.
 const LOADS: usize = 5;
+
+fn slices(count: &str) -> Result<Options, Box<dyn Error + Send + Sync>> {
+    Ok(Options::default().with_max_destinations_per_slice(count.parse()?)?)
+}
+
+impl Args {
+    fn ours(&self) -> EdgeCore {
+        EdgeCore::with_options(self.max_destinations_per_slice.clone().unwrap_or_default())
+    }
+
+    fn wants(&self, row: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| row.contains(part))
+    }
+}
 
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let names = PEERS.map(|make| make().name().to_string());
@@ -61,18 +78,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
 /// Times every engine loading a world.
 fn loads(args: &Args, size: Size, table: &mut Table) {
     let name = format!("bulk load of {} SyncTargets", grouped(size.sync_targets));
-    if !name.contains(&args.only) {
+    if !args.wants(&name) {
         return;
     }
     eprintln!("{name}");
     let world = World::generate(size);
-    let mut times: Vec<Duration> = (0..LOADS).map(|_| measure::load(OURS, &world).1).collect();
+    let mut times: Vec<Duration> = (0..LOADS).map(|_| measure::load(|| Box::new(args.ours()), &world).1).collect();
     times.sort_unstable();
     let ours = times[LOADS / 2];
-    let start = std::time::Instant::now();
-    let (destinations, loaded) = visit_all(&world);
-    let listing = start.elapsed() - loaded;
-    let mut cells = vec![name, grouped(destinations), duration(ours), duration(ours + listing)];
+    let (destinations, visit) = visit_all(args.ours(), &world);
+    let mut cells = vec![name, grouped(destinations), duration(ours), duration(ours + visit)];
     cells.extend(PEERS.map(|make| {
         let (engine, theirs) = measure::load(make, &world);
         eprintln!("  {}: {}", engine.name(), duration(theirs));
@@ -81,16 +96,13 @@ fn loads(args: &Args, size: Size, table: &mut Table) {
     table.row(cells);
 }
 
-/// Visits every destination of a world; tells how many there are, and what came before the visit.
-fn visit_all(world: &World) -> (usize, Duration) {
-    let start = std::time::Instant::now();
-    let mut engine = EdgeCore::new();
+/// Visits every destination of a world; tells how many there are, and how long that took.
+fn visit_all(mut engine: EdgeCore, world: &World) -> (usize, Duration) {
     engine.load(world);
-    let loaded = start.elapsed();
+    let start = Instant::now();
     let index = engine.scheduler().index();
-    let destinations = world.placements.iter().map(|event| index.destinations(event.key()).into_iter().flatten());
-    let count = destinations.map(|all| all.map(std::hint::black_box).count()).sum();
-    (count, loaded)
+    let destinations = world.placements.iter().flat_map(|event| index.destinations(event.key())).flatten();
+    (destinations.map(black_box).count(), start.elapsed())
 }
 
 /// Times every engine with single events, and with some in batches, on the reference workload.
@@ -103,7 +115,7 @@ fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
         rows.push((case.name.to_string(), case, Mode::Single));
         rows.extend(batched);
     }
-    rows.retain(|(name, ..)| name.contains(&args.only));
+    rows.retain(|(name, ..)| args.wants(name));
     if rows.is_empty() {
         return Ok(());
     }
@@ -111,7 +123,7 @@ fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
     let mut checked = EdgeCore::checked();
     checked.load(&world);
     let expected = checked.answer();
-    let mut ours = EdgeCore::new();
+    let mut ours = args.ours();
     ours.load(&world);
     let mut samples = Vec::new();
     let mut cells: Vec<Vec<String>> = Vec::new();
@@ -149,7 +161,7 @@ fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn agree(peer: &dyn Engine, expected: benches::engines::Answer) -> Result<(), Box<dyn Error>> {
+fn agree(peer: &dyn Engine, expected: Answer) -> Result<(), Box<dyn Error>> {
     let found = peer.answer();
     if found == expected {
         return Ok(());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use edge_core::event::Event;
 
-use crate::engines::{Engine, Make};
+use crate::engines::Engine;
 use crate::workload::{Case, Flip, Measured, World};
 
 /// How many quick flips are timed together: reading the clock costs a quarter of the quickest event.
@@ -43,7 +43,7 @@ pub enum Mode {
 
 /// Loads the world into a new engine, and tells how long that took.
 #[must_use]
-pub fn load(make: Make, world: &World) -> (Box<dyn Engine>, Duration) {
+pub fn load(make: impl Fn() -> Box<dyn Engine>, world: &World) -> (Box<dyn Engine>, Duration) {
     let mut engine = make();
     let start = Instant::now();
     engine.load(world);

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         eprintln!("{} SyncTargets, {} relabels", grouped(size.sync_targets), case.flips.len());
         let mut cells = vec![grouped(size.sync_targets), grouped(size.locations), benches::report::digits(rows)];
         for (make, line) in engines.iter().zip(&mut lines) {
-            let (mut engine, _) = measure::load(*make, &world);
+            let (mut engine, _) = measure::load(make, &world);
             let sample = measure::within(&mut *engine, &case, Mode::Single, Duration::from_secs_f64(args.seconds));
             eprintln!("  {}: {}", engine.name(), time(sample.nanos));
             line.points.push((size.sync_targets as f64, sample.nanos));

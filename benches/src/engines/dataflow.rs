@@ -41,6 +41,9 @@ type Place = (u32, u32);
 /// selector.
 type Input = InputSession<Time, (Place, (Id, u32)), isize>;
 
+/// A destination: EdgePlacement, Location and SyncTarget.
+type Row = (Id, Id, Id);
+
 /// All Locations are in one scope.
 const INVENTORY: u32 = 0;
 
@@ -87,7 +90,7 @@ impl Meaning {
 struct Output {
     answer: Answer,
     /// The destinations themselves, while somebody wants to know how many came or went.
-    rows: Option<Vec<((Id, Id, Id), isize)>>,
+    rows: Option<Vec<(Row, isize)>>,
 }
 
 /// What an object has put into the inputs, so that it can be taken out.
@@ -131,11 +134,11 @@ impl Dataflow {
         let mut worker = Worker::new(WorkerConfig::default(), allocator, None);
         let meaning = Rc::new(RefCell::new(Meaning::default()));
         let output = Rc::new(RefCell::new(Output::default()));
-        let mut probe = ProbeHandle::new();
+        let probe = ProbeHandle::new();
         let mut inputs = [Input::new(), Input::new(), Input::new(), Input::new()];
         worker.dataflow::<Time, _, _>(|scope| {
             let [targets, instance_selectors, locations, location_selectors] =
-                inputs.each_mut().map(|input| input.to_collection(scope.clone()).arrange_by_key());
+                inputs.each_mut().map(|input| input.to_collection(scope).arrange_by_key());
             let known = meaning.clone();
             let members = targets.join_core(instance_selectors, move |_, &(target, labels), &(location, selector)| {
                 known.borrow().matches(labels, selector).then_some((location, target))
@@ -160,7 +163,7 @@ impl Dataflow {
                         kept.extend(rows.iter().map(|(row, _, diff)| (*row, *diff)));
                     }
                 })
-                .probe_with(&mut probe);
+                .probe_with(&probe);
         });
         let [targets, instance_selectors, locations, location_selectors] = inputs;
         Self {

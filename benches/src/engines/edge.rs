@@ -18,10 +18,16 @@ pub struct EdgeCore {
 }
 
 impl EdgeCore {
-    /// One to be timed: it cannot give an answer.
+    /// One to be timed, with slices of the default size: it cannot give an answer.
     #[must_use]
     pub fn new() -> Self {
-        Self { scheduler: Scheduler::new(Options::default()), published: Published::default(), registry: None }
+        Self::with_options(Options::default())
+    }
+
+    /// One to be timed, with other slices.
+    #[must_use]
+    pub fn with_options(options: Options) -> Self {
+        Self { scheduler: Scheduler::new(options), published: Published::default(), registry: None }
     }
 
     /// One to be compared: it keeps the numbers that others give to objects.

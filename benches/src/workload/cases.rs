@@ -75,20 +75,20 @@ impl Case {
         let locations = spread(&world.locations, FLIPS);
         let selectors = locations.iter().enumerate().map(|(at, event)| {
             // The selector of another Location: shapes stay as frequent as they are.
-            flip(with_selector_of(event, &locations[(at + 1) % locations.len()]), event)
+            flip(with_selector_of(event, locations[(at + 1) % locations.len()]), event)
         });
         let selectors: Vec<Flip> = selectors.collect();
         let labels = locations
             .iter()
             .enumerate()
-            .map(|(at, event)| flip(with_labels_of(event, &locations[(at + 1) % locations.len()]), event));
+            .map(|(at, event)| flip(with_labels_of(event, locations[(at + 1) % locations.len()]), event));
         let labels: Vec<Flip> = labels.collect();
         let added = newcomers(&locations, |number| objects.location(number).event());
         let placements = spread(&world.placements, FLIPS);
         let changes = placements
             .iter()
             .enumerate()
-            .map(|(at, event)| flip(with_selectors_of(event, &placements[(at + 1) % placements.len()]), event));
+            .map(|(at, event)| flip(with_selectors_of(event, placements[(at + 1) % placements.len()]), event));
         let changes: Vec<Flip> = changes.collect();
         let new = newcomers(&placements, |number| objects.placement(number).event());
         let all = [

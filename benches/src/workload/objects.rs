@@ -77,8 +77,8 @@ impl Objects {
     /// A SyncTarget.
     pub fn sync_target(&mut self, number: usize) -> SyncTarget {
         let Self { random, values, .. } = self;
-        let mut object = SyncTarget::default();
-        object.metadata = values.metadata(1, "edge", number);
+        let metadata = values.metadata(1, "edge", number);
+        let mut object = SyncTarget { metadata, ..SyncTarget::default() };
         object.metadata.labels = [
             ("env", values.environment(random)),
             ("region", values.region(random)),
@@ -95,8 +95,8 @@ impl Objects {
     pub fn location(&mut self, number: usize) -> Location {
         let Self { random, values, .. } = self;
         let selector = shapes::draw(&shapes::INSTANCE_SELECTORS, values, random);
-        let mut object = Location::default();
-        object.metadata = values.metadata(2, "location", number);
+        let metadata = values.metadata(2, "location", number);
+        let mut object = Location { metadata, ..Location::default() };
         object.metadata.labels =
             [("env", values.environment(random)), ("region", values.region(random)), ("tier", values.tier(random))]
                 .map(|(key, value)| (key.to_string(), value))
@@ -113,8 +113,8 @@ impl Objects {
     /// An EdgePlacement of one to four selectors.
     pub fn placement(&mut self, number: usize) -> EdgePlacement {
         let Self { random, values, .. } = self;
-        let mut object = EdgePlacement::default();
-        object.metadata = ObjectMeta { generation: 1, ..values.metadata(3, "placement", number) };
+        let metadata = ObjectMeta { generation: 1, ..values.metadata(3, "placement", number) };
+        let mut object = EdgePlacement { metadata, ..EdgePlacement::default() };
         object.metadata.annotations.insert(CLUSTER_ANNOTATION.into(), WORKLOADS.into());
         for _ in 0..=random.below(4) {
             object.spec.location_selectors.push(shapes::draw(&shapes::LOCATION_SELECTORS, values, random));
