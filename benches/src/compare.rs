@@ -1,0 +1,174 @@
+//! `compare`: the table of the README.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use benches::engines::{Answer, EdgeCore, Engine, PEERS};
+use benches::measure::{self, Mode, Sample};
+use benches::report::{self, Table, duration, grouped, ratio, time};
+use benches::workload::{Case, Size, World};
+use edge_core::scheduler::Options;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Put the table between the README's markers
+    #[arg(long)]
+    write_readme: bool,
+    /// Only rows whose name contains this; may be given several times
+    #[arg(long)]
+    only: Vec<String>,
+    /// How long each engine may take for each row; slow ones make fewer of the same events
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Leave out the million SyncTargets, for which this wants 16 GB of memory
+    #[arg(long)]
+    no_million: bool,
+    /// How many destinations a slice of edge-core may have; its default unless given
+    #[arg(long, value_name = "COUNT", value_parser = slices)]
+    max_destinations_per_slice: Option<Options>,
+    /// How many SyncTargets the reference has here; published figures are about 100000
+    #[arg(long, default_value_t = Size::REFERENCE.sync_targets)]
+    sync_targets: usize,
+}
+
+/// Events in one change where they come in batches.
+const BATCH: usize = 1_000;
+
+/// How often edge-core loads a world; the middle one counts.
+const LOADS: usize = 5;
+
+fn slices(count: &str) -> Result<Options, Box<dyn Error + Send + Sync>> {
+    Ok(Options::default().with_max_destinations_per_slice(count.parse()?)?)
+}
+
+impl Args {
+    fn ours(&self) -> EdgeCore {
+        EdgeCore::with_options(self.max_destinations_per_slice.clone().unwrap_or_default())
+    }
+
+    fn wants(&self, row: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| row.contains(part))
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let names = PEERS.map(|make| make().name().to_string());
+    let mut heading = vec![
+        "one event, the mean of many".into(),
+        "destinations that come or go".into(),
+        "edge-core".into(),
+        "each of them visited".into(),
+    ];
+    heading.extend(names);
+    let mut table = Table::new(heading);
+    loads(args, Size::with_sync_targets(args.sync_targets), &mut table);
+    events(args, &mut table)?;
+    if !args.no_million {
+        loads(args, Size::MILLION, &mut table);
+    }
+    let text = table.markdown();
+    println!("{text}");
+    if args.write_readme {
+        report::write_readme("comparison", &text)?;
+    }
+    Ok(())
+}
+
+/// Times every engine loading a world.
+fn loads(args: &Args, size: Size, table: &mut Table) {
+    let name = format!("bulk load of {} SyncTargets", grouped(size.sync_targets));
+    if !args.wants(&name) {
+        return;
+    }
+    eprintln!("{name}");
+    let world = World::generate(size);
+    let mut times: Vec<Duration> = (0..LOADS).map(|_| measure::load(|| Box::new(args.ours()), &world).1).collect();
+    times.sort_unstable();
+    let ours = times[LOADS / 2];
+    let (destinations, visit) = visit_all(args.ours(), &world);
+    let mut cells = vec![name, grouped(destinations), duration(ours), duration(ours + visit)];
+    cells.extend(PEERS.map(|make| {
+        let (engine, theirs) = measure::load(make, &world);
+        eprintln!("  {}: {}", engine.name(), duration(theirs));
+        format!("{} ({})", duration(theirs), ratio(theirs.as_secs_f64() / ours.as_secs_f64()))
+    }));
+    table.row(cells);
+}
+
+/// Visits every destination of a world; tells how many there are, and how long that took.
+fn visit_all(mut engine: EdgeCore, world: &World) -> (usize, Duration) {
+    engine.load(world);
+    let start = Instant::now();
+    let index = engine.scheduler().index();
+    let destinations = world.placements.iter().flat_map(|event| index.destinations(event.key())).flatten();
+    (destinations.map(black_box).count(), start.elapsed())
+}
+
+/// Times every engine with single events, and with some in batches, on the reference workload.
+fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
+    let world = World::generate(Size::with_sync_targets(args.sync_targets));
+    let mut rows: Vec<(String, Case, Mode)> = Vec::new();
+    for case in Case::all(&world) {
+        let batched = (case.name == "SyncTarget, relabel")
+            .then(|| (format!("{}, in batches of {}", case.name, grouped(BATCH)), case.clone(), Mode::Batches(BATCH)));
+        rows.push((case.name.to_string(), case, Mode::Single));
+        rows.extend(batched);
+    }
+    rows.retain(|(name, ..)| args.wants(name));
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let budget = Duration::from_secs_f64(args.seconds);
+    let mut checked = EdgeCore::checked();
+    checked.load(&world);
+    let expected = checked.answer();
+    let mut ours = args.ours();
+    ours.load(&world);
+    let mut samples = Vec::new();
+    let mut cells: Vec<Vec<String>> = Vec::new();
+    for (name, case, mode) in &rows {
+        let sample = measure::within(&mut ours, case, *mode, budget);
+        let changed = measure::rows(&mut checked, case, budget);
+        let listed = match mode {
+            Mode::Single => time(measure::within(&mut ours, case, Mode::Listed, budget).nanos),
+            _ => String::new(),
+        };
+        cells.push(vec![name.clone(), report::digits(changed), time(sample.nanos), listed]);
+        samples.push(sample);
+    }
+    if checked.answer() != expected {
+        return Err("edge-core: the events do not undo each other".into());
+    }
+    for make in PEERS {
+        let (mut peer, _) = measure::load(make, &world);
+        eprintln!("{}: single events", peer.name());
+        agree(&*peer, expected)?;
+        for (((_, case, mode), sample), cells) in rows.iter().zip(&samples).zip(&mut cells) {
+            let theirs = measure::within(&mut *peer, case, *mode, budget);
+            // The same events, as events differ a lot in what they change.
+            let ours = match theirs.flips == sample.flips {
+                true => *sample,
+                false => measure::first(&mut ours, case, *mode, theirs.flips),
+            };
+            let cell = cell(theirs, ours);
+            eprintln!("  {}: {cell}", cells[0]);
+            cells.push(cell);
+        }
+        agree(&*peer, expected)?;
+    }
+    cells.into_iter().for_each(|cells| table.row(cells));
+    Ok(())
+}
+
+fn agree(peer: &dyn Engine, expected: Answer) -> Result<(), Box<dyn Error>> {
+    let found = peer.answer();
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("{} has another answer than edge-core: {found:?}, not {expected:?}", peer.name()).into())
+}
+
+fn cell(theirs: Sample, ours: Sample) -> String {
+    format!("{} ({})", time(theirs.nanos), ratio(theirs.nanos / ours.nanos))
+}

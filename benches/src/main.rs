@@ -1,0 +1,31 @@
+//! `cargo run --release -p benches -- compare | scaling`: edge-core beside its peers.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
+
+mod compare;
+mod scaling;
+
+use std::error::Error;
+
+use clap::{Parser, Subcommand};
+
+/// Measures edge-core beside what one could use instead. Wants a quiet machine.
+#[derive(Debug, Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prints a table of times on the reference workload and on a million SyncTargets
+    Compare(compare::Args),
+    /// Prints what the same event takes in ever larger worlds
+    Scaling(scaling::Args),
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    match Args::parse().command {
+        Command::Compare(args) => compare::run(&args),
+        Command::Scaling(args) => scaling::run(&args),
+    }
+}
