@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::slice;
 
 use benches::engines::{EdgeCore, Engine};
-use benches::workload::{Case, Measured, Size, World};
+use benches::workload::{Case, Kind, Measured, Size, World};
 use edge_core::event::Event;
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 
@@ -32,13 +32,12 @@ fn gate(name: &str) -> LibraryBenchmarkConfig {
 }
 
 /// A full index, and the events that count.
-fn prepare(name: &str) -> (EdgeCore, Vec<Event>) {
+fn prepare(kind: Kind) -> (EdgeCore, Vec<Event>) {
     let world = World::generate(Size::REFERENCE);
     let mut engine = EdgeCore::new();
     engine.load(&world);
-    let flips = Case::named(&world, name).map(|case| (case.flips, case.measured));
-    let (flips, measured) = flips.unwrap_or((Vec::new(), Measured::Both));
-    let flips = flips.into_iter().take(FLIPS);
+    let Case { flips, measured, .. } = Case::new(&world, kind, FLIPS);
+    let flips = flips.into_iter();
     let events = match measured {
         Measured::Both => flips.flat_map(|flip| [flip.there, flip.back]).collect(),
         Measured::There => flips.map(|flip| flip.there).collect(),
@@ -61,17 +60,17 @@ fn prepare_size(sync_targets: usize) -> (EdgeCore, Vec<Event>) {
 }
 
 #[library_benchmark(setup = prepare)]
-#[bench::sync_target_no_change(args = ("SyncTarget, no change"), config = gate("SyncTarget, no change"))]
-#[bench::sync_target_relabel(args = ("SyncTarget, relabel"), config = gate("SyncTarget, relabel"))]
-#[bench::sync_target_add(args = ("SyncTarget, add"), config = gate("SyncTarget, add"))]
-#[bench::sync_target_delete(args = ("SyncTarget, delete"), config = gate("SyncTarget, delete"))]
-#[bench::location_selector(args = ("Location, selector"), config = gate("Location, selector"))]
-#[bench::location_relabel(args = ("Location, relabel"), config = gate("Location, relabel"))]
-#[bench::location_add(args = ("Location, add"), config = gate("Location, add"))]
-#[bench::location_delete(args = ("Location, delete"), config = gate("Location, delete"))]
-#[bench::placement_add(args = ("EdgePlacement, add"), config = gate("EdgePlacement, add"))]
-#[bench::placement_change(args = ("EdgePlacement, change"), config = gate("EdgePlacement, change"))]
-#[bench::placement_delete(args = ("EdgePlacement, delete"), config = gate("EdgePlacement, delete"))]
+#[bench::sync_target_no_change(args = (Kind::NoChange), config = gate(Kind::NoChange.name()))]
+#[bench::sync_target_relabel(args = (Kind::RelabelSyncTarget), config = gate(Kind::RelabelSyncTarget.name()))]
+#[bench::sync_target_add(args = (Kind::AddSyncTarget), config = gate(Kind::AddSyncTarget.name()))]
+#[bench::sync_target_delete(args = (Kind::DeleteSyncTarget), config = gate(Kind::DeleteSyncTarget.name()))]
+#[bench::location_selector(args = (Kind::ChangeLocation), config = gate(Kind::ChangeLocation.name()))]
+#[bench::location_relabel(args = (Kind::RelabelLocation), config = gate(Kind::RelabelLocation.name()))]
+#[bench::location_add(args = (Kind::AddLocation), config = gate(Kind::AddLocation.name()))]
+#[bench::location_delete(args = (Kind::DeleteLocation), config = gate(Kind::DeleteLocation.name()))]
+#[bench::placement_add(args = (Kind::AddPlacement), config = gate(Kind::AddPlacement.name()))]
+#[bench::placement_change(args = (Kind::ChangePlacement), config = gate(Kind::ChangePlacement.name()))]
+#[bench::placement_delete(args = (Kind::DeletePlacement), config = gate(Kind::DeletePlacement.name()))]
 #[bench::of_1k(args = (1_000), setup = prepare_size, config = gate("relabel of constant output at 1 k"))]
 #[bench::of_10k(args = (10_000), setup = prepare_size, config = gate("relabel of constant output at 10 k"))]
 #[bench::of_100k(args = (100_000), setup = prepare_size, config = gate("relabel of constant output at 100 k"))]
