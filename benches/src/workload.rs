@@ -10,7 +10,7 @@ mod cases;
 mod objects;
 mod shapes;
 
-pub use cases::{Case, Flip, Measured};
+pub use cases::{Case, Flip, Kind, Measured};
 pub use objects::Objects;
 
 use edge_core::event::Event;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use benches::engines::{EdgeCore, Engine};
 use benches::measure::{self, Mode};
-use benches::workload::{Case, Measured, Size, World};
+use benches::workload::{Case, Kind, Measured, Size, World};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// How long it may take to count what a case changes.
@@ -53,13 +53,13 @@ fn events(criterion: &mut Criterion) {
     let mut shared = LazyCell::new(full);
     let mut group = criterion.benchmark_group("one event at 100k");
     group.throughput(Throughput::Elements(1));
-    for name in Case::NAMES {
+    for kind in Kind::ALL {
         let mut at = 0;
-        group.bench_function(name, |bencher| {
+        group.bench_function(kind.name(), |bencher| {
             let Full { world, engine } = &mut *shared;
-            let Some(case) = Case::named(world, name) else { return };
+            let case = Case::new(world, kind, Case::FLIPS);
             if at == 0 {
-                eprintln!("{name}: {:.1} destinations come or go", measure::rows(engine, &case, COUNTING));
+                eprintln!("{}: {:.1} destinations come or go", case.name, measure::rows(engine, &case, COUNTING));
             }
             bencher.iter_custom(|events| time(engine, &case, &mut at, events));
         });
@@ -72,7 +72,7 @@ fn events(criterion: &mut Criterion) {
         group.sample_size(20);
         group.bench_function(size.to_string(), |bencher| {
             let Full { world, engine } = &mut *shared;
-            let Some(case) = Case::named(world, "SyncTarget, relabel") else { return };
+            let case = Case::new(world, Kind::RelabelSyncTarget, Case::FLIPS);
             let mut at = 0;
             bencher.iter_custom(|batches| {
                 let mut spent = Duration::ZERO;

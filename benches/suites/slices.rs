@@ -4,7 +4,7 @@
 use std::cell::LazyCell;
 use std::hint::black_box;
 
-use benches::workload::{Case, Size, World};
+use benches::workload::{Case, Kind, Size, World};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use edge_core::scheduler::{Options, Scheduler};
 use edge_core::slices::Published;
@@ -63,7 +63,7 @@ fn slices(criterion: &mut Criterion) {
     });
     group.bench_function("plan after one relabel", |bencher| {
         let Full { world, scheduler, published, .. } = &mut *shared;
-        let Some(case) = Case::named(world, "SyncTarget, relabel") else { return };
+        let case = Case::new(world, Kind::RelabelSyncTarget, 1);
         let _ = scheduler.apply(&case.flips[0].there);
         bencher.iter(|| black_box(scheduler.plan(published).len()));
         let _ = scheduler.apply(&case.flips[0].back);

@@ -39,8 +39,57 @@ pub struct Case {
     pub measured: Measured,
 }
 
-/// How many flips there are at most of a case: enough that the mean of what they change settles.
-const FLIPS: usize = 20_000;
+/// What happens in a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    NoChange,
+    RelabelSyncTarget,
+    AddSyncTarget,
+    DeleteSyncTarget,
+    ChangeLocation,
+    RelabelLocation,
+    AddLocation,
+    DeleteLocation,
+    AddPlacement,
+    ChangePlacement,
+    DeletePlacement,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::NoChange,
+        Self::RelabelSyncTarget,
+        Self::AddSyncTarget,
+        Self::DeleteSyncTarget,
+        Self::ChangeLocation,
+        Self::RelabelLocation,
+        Self::AddLocation,
+        Self::DeleteLocation,
+        Self::AddPlacement,
+        Self::ChangePlacement,
+        Self::DeletePlacement,
+    ];
+
+    /// What it is called in tables and filters.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoChange => "SyncTarget, no change",
+            Self::RelabelSyncTarget => "SyncTarget, relabel",
+            Self::AddSyncTarget => "SyncTarget, add",
+            Self::DeleteSyncTarget => "SyncTarget, delete",
+            Self::ChangeLocation => "Location, selector",
+            Self::RelabelLocation => "Location, relabel",
+            Self::AddLocation => "Location, add",
+            Self::DeleteLocation => "Location, delete",
+            Self::AddPlacement => "EdgePlacement, add",
+            Self::ChangePlacement => "EdgePlacement, change",
+            Self::DeletePlacement => "EdgePlacement, delete",
+        }
+    }
+}
 
 /// New objects are numbered from here.
 const NEWCOMERS: usize = 5_000_000;
@@ -49,70 +98,58 @@ const NEWCOMERS: usize = 5_000_000;
 const SEED: u64 = 2;
 
 impl Case {
-    /// The names of [`Self::all`].
-    pub const NAMES: [&'static str; 11] = [
-        "SyncTarget, no change",
-        "SyncTarget, relabel",
-        "SyncTarget, add",
-        "SyncTarget, delete",
-        "Location, selector",
-        "Location, relabel",
-        "Location, add",
-        "Location, delete",
-        "EdgePlacement, add",
-        "EdgePlacement, change",
-        "EdgePlacement, delete",
-    ];
+    /// So many flips of a sort that the mean of what they change settles.
+    pub const FLIPS: usize = 20_000;
 
-    /// Every kind of event, each at up to 20 000 objects that are spread over the world.
+    /// What happens to up to `count` objects, which are spread over the world. What is changed takes over what another
+    /// object says, so that shapes of selectors stay as frequent as they are.
+    #[must_use]
+    pub fn new(world: &World, kind: Kind, count: usize) -> Self {
+        let objects = &mut Objects::new(SEED, world.size);
+        let (flips, measured) = match kind {
+            Kind::NoChange => (changes(&world.sync_targets, count, |event, _| event.clone()), Measured::Both),
+            Kind::RelabelSyncTarget => {
+                (changes(&world.sync_targets, count, |event, _| objects.relabelled(event)), Measured::Both)
+            }
+            Kind::ChangeLocation => (changes(&world.locations, count, with_selector_of), Measured::Both),
+            Kind::RelabelLocation => (changes(&world.locations, count, with_labels_of), Measured::Both),
+            Kind::ChangePlacement => (changes(&world.placements, count, with_selectors_of), Measured::Both),
+            Kind::AddSyncTarget | Kind::DeleteSyncTarget => {
+                let count = count.min(world.sync_targets.len());
+                (newcomers(count, |number| objects.sync_target(number).event()), measured(kind))
+            }
+            Kind::AddLocation | Kind::DeleteLocation => {
+                let count = count.min(world.locations.len());
+                (newcomers(count, |number| objects.location(number).event()), measured(kind))
+            }
+            Kind::AddPlacement | Kind::DeletePlacement => {
+                let count = count.min(world.placements.len());
+                (newcomers(count, |number| objects.placement(number).event()), measured(kind))
+            }
+        };
+        Self { name: kind.name(), flips, measured }
+    }
+
+    /// A case of each kind.
     #[must_use]
     pub fn all(world: &World) -> Vec<Self> {
-        let objects = &mut Objects::new(SEED, world.size);
-        let sync_targets = spread(&world.sync_targets, FLIPS);
-        let no_op: Vec<Flip> = sync_targets.iter().map(|&event| flip(event.clone(), event)).collect();
-        let relabels: Vec<Flip> = sync_targets.iter().map(|event| flip(objects.relabelled(event), event)).collect();
-        let targets = newcomers(&sync_targets, |number| objects.sync_target(number).event());
-        let locations = spread(&world.locations, FLIPS);
-        let selectors = locations.iter().enumerate().map(|(at, event)| {
-            // The selector of another Location: shapes stay as frequent as they are.
-            flip(with_selector_of(event, locations[(at + 1) % locations.len()]), event)
-        });
-        let selectors: Vec<Flip> = selectors.collect();
-        let labels = locations
-            .iter()
-            .enumerate()
-            .map(|(at, event)| flip(with_labels_of(event, locations[(at + 1) % locations.len()]), event));
-        let labels: Vec<Flip> = labels.collect();
-        let added = newcomers(&locations, |number| objects.location(number).event());
-        let placements = spread(&world.placements, FLIPS);
-        let changes = placements
-            .iter()
-            .enumerate()
-            .map(|(at, event)| flip(with_selectors_of(event, placements[(at + 1) % placements.len()]), event));
-        let changes: Vec<Flip> = changes.collect();
-        let new = newcomers(&placements, |number| objects.placement(number).event());
-        let all = [
-            (no_op, Measured::Both),
-            (relabels, Measured::Both),
-            (targets.clone(), Measured::There),
-            (targets, Measured::Back),
-            (selectors, Measured::Both),
-            (labels, Measured::Both),
-            (added.clone(), Measured::There),
-            (added, Measured::Back),
-            (new.clone(), Measured::There),
-            (changes, Measured::Both),
-            (new, Measured::Back),
-        ];
-        let cases = Self::NAMES.into_iter().zip(all);
-        cases.map(|(name, (flips, measured))| Self { name, flips, measured }).collect()
+        Kind::ALL.into_iter().map(|kind| Self::new(world, kind, Self::FLIPS)).collect()
     }
+}
 
-    /// The case of a name.
-    #[must_use]
-    pub fn named(world: &World, name: &str) -> Option<Self> {
-        Self::all(world).into_iter().find(|case| case.name == name)
+/// New objects come first, and go.
+fn measured(kind: Kind) -> Measured {
+    match kind {
+        Kind::DeleteSyncTarget | Kind::DeleteLocation | Kind::DeletePlacement => Measured::Back,
+        _ => Measured::There,
     }
+}
+
+/// Objects that become what `change` makes of them and of another one, and then what they were.
+fn changes(objects: &[Event], count: usize, mut change: impl FnMut(&Event, &Event) -> Event) -> Vec<Flip> {
+    let objects = spread(objects, count);
+    let others = objects.iter().cycle().skip(1);
+    objects.iter().zip(others).map(|(event, other)| flip(change(event, other), event)).collect()
 }
 
 impl Case {
@@ -124,7 +161,7 @@ impl Case {
         let objects = &mut Objects::new(SEED, world.size);
         let mut changed = Vec::new();
         let mut flips = Vec::new();
-        for event in spread(&world.sync_targets, FLIPS) {
+        for event in spread(&world.sync_targets, Self::FLIPS) {
             let flip = flip(objects.relabelled(event), event);
             let rows = engine.apply_counted(&flip.there);
             engine.apply_counted(&flip.back);
@@ -158,9 +195,9 @@ fn spread(events: &[Event], count: usize) -> Vec<&Event> {
     order
 }
 
-/// As many new objects as there are of these.
-fn newcomers(like: &[&Event], mut object: impl FnMut(usize) -> Event) -> Vec<Flip> {
-    let events = (NEWCOMERS..NEWCOMERS + like.len()).map(&mut object);
+/// New objects.
+fn newcomers(count: usize, object: impl FnMut(usize) -> Event) -> Vec<Flip> {
+    let events = (NEWCOMERS..NEWCOMERS + count).map(object);
     events
         .map(|there| {
             let key = there.key().clone();
