@@ -314,3 +314,11 @@ pub struct Destination {
     #[serde(rename = "syncTargetUID", deserialize_with = "null_as_default")]
     pub sync_target_uid: String,
 }
+
+impl Destination {
+    /// Cluster, Location and SyncTarget: what makes it the same destination, whichever UID the SyncTarget has.
+    #[must_use]
+    pub fn place(&self) -> (&str, &str, &str) {
+        (&self.cluster, &self.location_name, &self.sync_target_name)
+    }
+}

@@ -8,8 +8,8 @@ use super::slot::{Content, Doing};
 use super::{Gate, Publisher, Request, Time};
 use crate::id::{PlacementId, SliceId};
 use crate::index::PlacementState;
-use crate::object::{ObjectKey, SinglePlacementSlice};
-use crate::slices::{Digest, Write, has_other_owner, published_uids};
+use crate::object::{Destination, ObjectKey, SinglePlacementSlice};
+use crate::slices::{Digest, Span, Write, has_other_owner, published_uids};
 
 /// Written with another value where a slice needs a new version although nothing else changes.
 const REVISION_ANNOTATION: &str = "edge.kcp.io/slice-revision";
@@ -173,13 +173,38 @@ impl Publisher {
             return self.read_live(key, id, now);
         }
         if self.gate == Gate::GrowOnly && !self.only_grows(id, key, Some(&span)) {
-            self.held_back.insert(key.clone());
-            return None;
+            return self.grow(key, &span, object, now);
         }
         match self.barrier(id, key, Some(&span)) {
             None => self.send(key, Doing::Replace, Write::replace(key.clone(), object), sent, Some(digest), now),
             Some(barrier) => self.bar(key, id, barrier, now),
         }
+    }
+
+    /// While nothing may be taken away: the slice with what it should have beside all that it has, if that fits.
+    fn grow(&mut self, key: &ObjectKey, span: &Span, mut object: SinglePlacementSlice, now: Time) -> Option<Request> {
+        self.held_back.insert(key.clone());
+        if self.published.is_thin(key) {
+            self.slot(key).want_rows = true;
+            return self.read(key, now);
+        }
+        let published = self.published.get(key)?;
+        let is_desired = |row: &Destination| {
+            object.destinations.binary_search_by(|desired| desired.place().cmp(&row.place())).is_ok()
+        };
+        let extra: Vec<Destination> = published.destinations.iter().filter(|row| !is_desired(row)).cloned().collect();
+        let gains = object.destinations.len() + extra.len() > published.destinations.len();
+        if !gains || object.destinations.len() + extra.len() > self.scheduler.slices().max() {
+            return None;
+        }
+        object.destinations.extend(extra.iter().cloned());
+        object.destinations.sort_unstable();
+        let digest = Digest::of(object.destinations.iter().map(Into::into));
+        if self.is_parked(key, digest, now) {
+            return None;
+        }
+        let sent = Content::Range { span: span.clone(), at: self.scheduler.slices().events(), extra };
+        self.send(key, Doing::Replace, Write::replace(key.clone(), object), sent, Some(digest), now)
     }
 
     fn have_empty(&mut self, key: &ObjectKey, id: PlacementId, now: Time) -> Option<Request> {

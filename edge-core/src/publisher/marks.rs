@@ -91,7 +91,9 @@ impl Publisher {
         book.status.confirmed(key);
         // What is left waits for the others to be clean.
         let only_barred = book.dirty.iter().all(|dirty| book.barred.contains(dirty));
-        if book.dirty.is_empty()
+        // Before the layout has followed, what an event touched is not marked yet.
+        if !self.unsettled
+            && book.dirty.is_empty()
             && book.in_flight == 0
             && let Some(id) = self.scheduler.index().find_placement(placement)
             && let Some(flips) = self.flips.get_mut(&id)

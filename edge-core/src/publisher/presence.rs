@@ -55,7 +55,8 @@ fn sorted<'a>(wanted: impl Iterator<Item = Wanted<'a>>) -> Vec<Destination> {
 /// Whether a slice holds a wanted destination for certain, whatever becomes of what is in flight.
 fn holds(slots: &HashMap<ObjectKey, Slot>, key: &ObjectKey, wanted: Wanted<'_>, flips: Option<&Flips>) -> bool {
     let Some(slot) = slots.get(key) else { return false };
-    if slot.tainted || !slot.content.has(wanted, flips) {
+    // What has to be read may be something else by now.
+    if slot.tainted || slot.must_read || !slot.content.has(wanted, flips) {
         return false;
     }
     let flight = slot.flight.as_ref().is_none_or(|flight| match flight.doing {
@@ -161,7 +162,7 @@ impl Publisher {
 
     pub(super) fn is_clean(&self, key: &ObjectKey) -> bool {
         self.slots.get(key).is_some_and(|slot| {
-            let certain = slot.flight.is_none() && slot.maybe.is_none() && !slot.tainted;
+            let certain = slot.flight.is_none() && slot.maybe.is_none() && !slot.tainted && !slot.must_read;
             certain && !slot.dirty && matches!(slot.content, Content::Range { .. })
         })
     }

@@ -6,8 +6,8 @@ use hashbrown::HashMap;
 
 use super::book::{Flips, Live};
 use super::slot::{Content, Slot};
-use super::{Publisher, Time, Trigger};
-use crate::delta::{Change, Delta, IdRow, PlacementChange};
+use super::{Publisher, StatusFields, Time, Trigger};
+use crate::delta::{Change, Delta, IdRow, PairChange, PlacementChange};
 use crate::event::{EdgePlacementRecord, Event};
 use crate::id::PlacementId;
 use crate::index::{Index, PlacementState};
@@ -33,6 +33,7 @@ impl Publisher {
             }
             self.cause(event.kind(), event.key(), now);
             self.follow_placements();
+            self.follow_counts();
             self.unsettled = true;
         }
         if let Event::Location(key, _) = event {
@@ -100,6 +101,26 @@ impl Publisher {
         }
     }
 
+    /// An EdgePlacement may select another number of Locations although it has the destinations that it had.
+    fn follow_counts(&mut self) {
+        if self.fields == StatusFields::Off {
+            return;
+        }
+        let index = self.scheduler.index();
+        let counted: BTreeSet<PlacementId> = index
+            .changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Pair { placement, change: PairChange::Added { .. } | PairChange::Removed { .. }, .. } => {
+                    Some(*placement)
+                }
+                _ => None,
+            })
+            .collect();
+        let keys: Vec<ObjectKey> = counted.into_iter().map(|id| index.placement_key(id)).collect();
+        keys.iter().for_each(|key| self.review_status(key));
+    }
+
     /// What is published tells the layouts, as at a start.
     pub(super) fn forget_layouts(&mut self) {
         self.scheduler.forget_layouts();
@@ -116,7 +137,6 @@ impl Publisher {
 
     /// Lays out what changed, and finds what has to be written.
     pub(super) fn settle(&mut self, now: Time) {
-        self.unsettled = false;
         let skip = self.unread_placements();
         let before = self.scheduler.slices().events();
         let settled = self.scheduler.settle_but(&self.published, &skip);
@@ -145,6 +165,7 @@ impl Publisher {
             }
         }
         // By now all that is not as it should be is marked.
+        self.unsettled = false;
         self.trim_flips();
         self.causes.clear();
         let held: Vec<ObjectKey> = self.held.iter().cloned().collect();

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::dispatch::Aim;
 use super::slot::{Content, Doing, Slot};
-use super::{Publisher, Request, Time};
+use super::{Gate, Publisher, Request, Time};
 use crate::id::{PlacementId, SliceId};
 use crate::object::{Destination, ObjectKey, SinglePlacementSlice};
 use crate::slices::{Digest, FENCE_ANNOTATION, Fence, Span, Write, helper_name, published_uids};
@@ -19,18 +19,21 @@ impl Publisher {
             return None;
         }
         let barred: Vec<ObjectKey> = book.barred.iter().cloned().collect();
-        let ready = |slot: &&Slot| slot.flight.is_none() && now >= slot.not_before;
-        let is_read = |slot: &Slot| !matches!(slot.content, Content::Unread);
+        if self.gate == Gate::GrowOnly {
+            // What is written below takes away what nobody wants as far as is known.
+            self.held_back.extend(barred);
+            return None;
+        }
         let mut known = Vec::new();
         for key in barred {
-            match self.slots.get(&key).filter(ready).map(is_read) {
-                Some(true) => known.push(key),
-                Some(false) => {
-                    if let Some(request) = self.read_barred(&key, now) {
-                        return Some(request);
-                    }
-                }
-                None => {}
+            let Some(slot) = self.slots.get(&key).filter(|slot| slot.flight.is_none()) else { continue };
+            if now < slot.not_before {
+                let time = slot.not_before;
+                self.wait_until(&key, time);
+            } else if !matches!(slot.content, Content::Unread) {
+                known.push(key);
+            } else if let Some(request) = self.read_barred(&key, now) {
+                return Some(request);
             }
         }
         for key in &known {
@@ -63,7 +66,10 @@ impl Publisher {
         let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
         let held = self.published.held(key)?;
         let span = slice.map(|slice| slices.span(slice));
-        let extra = self.keep(id, key, span.as_ref());
+        let mut extra = self.keep(id, key, span.as_ref());
+        if extra.len() > slices.max() {
+            extra = self.keep_lost(id, key, span.as_ref());
+        }
         let desired = slice.map(|slice| slices.draft(index, slice, Some(held), &published_uids(index, [held.slice])));
         let mut destinations = extra.clone();
         let metadata = match desired {
@@ -96,7 +102,7 @@ impl Publisher {
         let span = slice.map(|slice| slices.span(slice));
         let extra = self.keep_lost(id, key, span.as_ref());
         let fits = slice.is_some_and(|slice| slices.len(slice) + extra.len() <= slices.max());
-        let waits = slice.is_none() && !self.is_name_wanted(key);
+        let waits = slice.is_none() && !self.is_name_wanted(key) && !self.has_unwanted(id, key);
         if extra.is_empty() || fits || waits {
             return None;
         }
@@ -119,6 +125,12 @@ impl Publisher {
         slot.dirty = true;
         self.book(&placement).dirty.insert(helper.clone());
         self.send(&helper, Doing::Create, Write::create(helper.clone(), object), sent, Some(digest), now)
+    }
+
+    /// Whether a slice that is to go has anything but what is wanted.
+    fn has_unwanted(&self, id: PlacementId, key: &ObjectKey) -> bool {
+        let wanted = self.keep(id, key, None);
+        self.published.digest(key) != Some(Digest::of(wanted.iter().map(Into::into)))
     }
 
     /// Whether the layout has a slice of this name.

@@ -331,6 +331,9 @@ impl Simulation {
     fn take_off(&mut self, replica: usize, call: Call) {
         self.log(|| format!("{replica} asks: {}", describe(&call)));
         let sender = &mut self.replicas[replica];
+        if let Some(write) = write_of(&call).filter(|write| write.verb == Verb::Create) {
+            sender.stream(Kind::SinglePlacementSlice).sends(&write.key);
+        }
         let (term, max, only_grows) = (sender.term, sender.max, sender.gate == Gate::GrowOnly);
         let mut wanted = if write_of(&call).is_some() { sender.wanted() } else { Rc::default() };
         let untold: BTreeSet<&Place> = sender.untold(&self.server).filter(|place| wanted.contains(*place)).collect();
@@ -371,8 +374,7 @@ impl Simulation {
             Action::ReadSlice(key) => self.server.slices().read(key),
             Action::ReadPlacement(key) => self.server.read_placement(key),
             Action::Status(status) => {
-                // A count of Locations alone may follow late.
-                self.tally.statuses += usize::from(status.conditions.is_some() || status.slice_count.is_some());
+                self.tally.statuses += 1;
                 let now = self.now.as_millis().to_string();
                 self.server.write_status(status, self.settings.fields, &now)
             }
@@ -413,10 +415,13 @@ impl Simulation {
         }
         match (call, answer) {
             (Call::Request(request), Some(Answer::Outcome(outcome))) => {
-                if let (Action::Write(write), Outcome::Slice(_)) = (&request.action, &outcome)
-                    && write.verb != Verb::Delete
-                {
-                    replica.stream(Kind::SinglePlacementSlice).wrote(&write.key);
+                let exists = match &request.action {
+                    Action::Write(write) if write.verb != Verb::Delete => Some(&write.key),
+                    Action::ReadSlice(key) => Some(key),
+                    _ => None,
+                };
+                if let (Some(key), Outcome::Slice(_)) = (exists, &outcome) {
+                    replica.stream(Kind::SinglePlacementSlice).wrote(key);
                 }
                 let outcome = replica.outcome(&request.action, outcome);
                 replica.publisher.complete(request.id, outcome, local);

@@ -27,6 +27,8 @@ pub(crate) struct Inventory {
 struct Shelf {
     /// With the number of the list during or after which the object was last seen.
     keys: HashMap<Packed, u32>,
+    /// Slices that were to be created and have not been shown yet, with the number of the list before or during that.
+    sent: HashMap<Packed, u32>,
     /// Counts the lists that have begun.
     list: u32,
     /// The list that goes on, if one does: when it began.
@@ -68,7 +70,8 @@ impl Inventory {
         let mut gone = Vec::new();
         for kind in Kind::ALL {
             let Some(shelf) = self.shelves.remove(&(source, kind)) else { continue };
-            let only = shelf.keys.into_keys().filter(|key| !self.is_shown(kind, key));
+            let all = shelf.keys.into_keys().chain(shelf.sent.into_keys());
+            let only = all.filter(|key| !self.is_shown(kind, key));
             gone.extend(only.map(|key| (kind, unpack(&key))));
         }
         self.homes.retain(|_, home| *home != source);
@@ -88,7 +91,11 @@ impl Inventory {
     #[must_use]
     pub(crate) fn see(&mut self, source: SourceId, kind: Kind, key: &ObjectKey) -> bool {
         let Some(shelf) = self.shelves.get_mut(&(source, kind)) else { return false };
-        shelf.keys.insert(pack(key), shelf.list);
+        let packed = pack(key);
+        if !shelf.sent.is_empty() {
+            shelf.sent.remove(&packed);
+        }
+        shelf.keys.insert(packed, shelf.list);
         let slices = matches!(kind, Kind::EdgePlacement | Kind::SinglePlacementSlice);
         if slices && self.homes.get(key.cluster.as_str()) != Some(&source) {
             self.homes.insert(key.cluster.as_str().into(), source);
@@ -113,7 +120,9 @@ impl Inventory {
         shelf.listed = Some(began);
         shelf.failing = None;
         let list = shelf.list;
-        let missing: Vec<Packed> = shelf.keys.extract_if(|_, seen| *seen != list).map(|(key, _)| key).collect();
+        let shown = shelf.keys.extract_if(|_, seen| *seen != list);
+        let sent = shelf.sent.extract_if(|_, before| *before != list);
+        let missing: Vec<Packed> = shown.chain(sent).map(|(key, _)| key).collect();
         let gone = missing.iter().filter(|key| !self.is_shown(kind, key)).map(|key| unpack(key)).collect();
         Some((began, gone))
     }
@@ -125,20 +134,35 @@ impl Inventory {
         }
     }
 
-    /// A slice that was written exists, though no source may have shown it yet: so a list that begins later and does not
-    /// show it tells that it is gone.
-    pub(crate) fn wrote(&mut self, key: &ObjectKey) {
-        let kind = Kind::SinglePlacementSlice;
+    /// A slice is about to be created: a list that begins later and ends without it may tell that it is gone again, even
+    /// before the answer is there.
+    pub(crate) fn sends(&mut self, key: &ObjectKey) {
         let packed = pack(key);
-        if self.is_shown(kind, &packed) {
-            return;
+        if let Some(shelf) = self.unshown(&packed, key) {
+            shelf.sent.entry(packed).or_insert(shelf.list);
+        }
+    }
+
+    /// A slice that was written, or read, exists, though no source may have shown it yet: so a list that began later than
+    /// the request and does not show it tells that it is gone.
+    pub(crate) fn wrote(&mut self, key: &ObjectKey) {
+        let packed = pack(key);
+        if let Some(shelf) = self.unshown(&packed, key) {
+            let seen = shelf.sent.remove(&packed).unwrap_or(shelf.list);
+            shelf.keys.insert(packed, seen);
+        }
+    }
+
+    /// Where a slice will be shown that has not been yet.
+    fn unshown(&mut self, packed: &str, key: &ObjectKey) -> Option<&mut Shelf> {
+        let kind = Kind::SinglePlacementSlice;
+        if self.is_shown(kind, packed) {
+            return None;
         }
         let of_kind = |&&(_, of): &&(SourceId, Kind)| of == kind;
         let home = self.homes.get(key.cluster.as_str()).map(|&source| (source, kind));
-        let at = home.or_else(|| self.shelves.keys().find(of_kind).copied());
-        if let Some(shelf) = at.and_then(|at| self.shelves.get_mut(&at)) {
-            shelf.keys.insert(packed, shelf.list);
-        }
+        let at = home.or_else(|| self.shelves.keys().find(of_kind).copied())?;
+        self.shelves.get_mut(&at)
     }
 
     fn is_shown(&self, kind: Kind, key: &str) -> bool {

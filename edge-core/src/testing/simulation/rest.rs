@@ -97,6 +97,7 @@ impl Simulation {
                     self.dispatch(index);
                 }
             }
+            let busy = !self.flights.is_empty();
             for _ in 0..self.flights.len() {
                 self.arrive(0, Fate::Done);
             }
@@ -114,7 +115,8 @@ impl Simulation {
                 Some(patience) if current && self.now > since + patience => return,
                 _ => {}
             }
-            if current {
+            // As long as somebody has something to do, time stands still.
+            if current && !busy {
                 self.sleep();
             }
         }
@@ -233,7 +235,7 @@ impl Simulation {
         }
     }
 
-    /// The status says what is so. `matchingLocationCount` may lag behind: a Location that holds nothing changes no slice.
+    /// The status says what is so.
     fn check_status(&self, leader: &Replica, key: &ObjectKey, record: &EdgePlacementRecord, slices: usize) {
         let Some(status) = self.server.status(key) else { return };
         let index = leader.publisher.scheduler().index();
@@ -241,11 +243,12 @@ impl Simulation {
         let entry = &index.placements[id];
         let active = entry.state == PlacementState::Active;
         let told = i64::from(status.spec_generation);
+        let selected = usize::try_from(status.matching_location_count).ok() == Some(entry.selected);
         let right = match leader_fields(self.settings.fields, active) {
             Told::Nothing => true,
             Told::Counts => {
                 // Each write of it raises the generation.
-                matches!(record.generation - told, 0 | 1)
+                selected && matches!(record.generation - told, 0 | 1)
             }
             Told::All => {
                 let displaced = leader.publisher.scheduler().has_slice_conflict(key);
@@ -261,6 +264,7 @@ impl Simulation {
                 });
                 let counts = !active
                     || (told == record.generation
+                        && selected
                         && status.destination_count.map(|count| count as usize) == index.destination_count(key)
                         && status.slice_count.map(|count| count as usize) == Some(slices));
                 said && counts
@@ -288,7 +292,8 @@ fn leader_fields(fields: StatusFields, active: bool) -> Told {
 }
 
 fn without_uid(row: &Destination) -> (String, String, String) {
-    (row.cluster.clone(), row.location_name.clone(), row.sync_target_name.clone())
+    let (cluster, location, sync_target) = row.place();
+    (cluster.into(), location.into(), sync_target.into())
 }
 
 /// What each EdgePlacement shall have; `None` where that is not known.

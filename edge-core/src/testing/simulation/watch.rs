@@ -33,6 +33,8 @@ pub(super) struct Stream {
     at: usize,
     /// What was shown and is not gone, and by which list.
     shelf: BTreeMap<ObjectKey, u32>,
+    /// Slices that were to be created and have not been shown yet, and the list before or during that.
+    sent: BTreeMap<ObjectKey, u32>,
     list: u32,
     /// When the last list that came to its end began.
     listed: Option<Time>,
@@ -48,6 +50,7 @@ impl Stream {
             state: State::Unlisted,
             at: 0,
             shelf: BTreeMap::new(),
+            sent: BTreeMap::new(),
             list: 0,
             listed: None,
             last: None,
@@ -87,10 +90,17 @@ impl Stream {
         }
     }
 
-    /// A slice that was written exists, though it was not shown.
+    /// A slice is about to be created.
+    pub(super) fn sends(&mut self, key: &ObjectKey) {
+        if !self.shelf.contains_key(key) {
+            self.sent.entry(key.clone()).or_insert(self.list);
+        }
+    }
+
+    /// A slice that was written, or read, exists, though it was not shown.
     pub(super) fn wrote(&mut self, key: &ObjectKey) {
-        let list = self.list;
-        self.shelf.entry(key.clone()).or_insert(list);
+        let seen = self.sent.remove(key).unwrap_or(self.list);
+        self.shelf.entry(key.clone()).or_insert(seen);
     }
 
     /// What was told last, if the watch goes on.
@@ -117,15 +127,17 @@ impl Stream {
                 }
                 State::Listing(items, end, began) => {
                     if let Some(item) = items.pop_front() {
+                        self.sent.remove(item.key());
                         self.shelf.insert(item.key().clone(), self.list);
                         return Some(Told::Shown(item));
                     }
                     (self.at, self.listed) = (*end, Some(*began));
                     self.state = State::Watching;
                     let list = self.list;
-                    let unseen = self.shelf.iter().filter(|(_, seen)| **seen != list);
-                    self.missing.extend(unseen.map(|(key, _)| key.clone()));
+                    let all = self.shelf.iter().chain(&self.sent);
+                    self.missing.extend(all.filter(|(_, seen)| **seen != list).map(|(key, _)| key.clone()));
                     self.shelf.retain(|_, seen| *seen == list);
+                    self.sent.retain(|_, seen| *seen == list);
                     if !self.missing.is_empty() {
                         return self.next(server, now);
                     }
@@ -136,7 +148,10 @@ impl Stream {
                     self.at += 1;
                     match &shown {
                         Shown::Gone(_, key, _) => drop(self.shelf.remove(key)),
-                        _ => drop(self.shelf.insert(shown.key().clone(), self.list)),
+                        _ => {
+                            self.sent.remove(shown.key());
+                            self.shelf.insert(shown.key().clone(), self.list);
+                        }
                     }
                     self.last = Some(shown.clone());
                     return Some(Told::Shown(shown));

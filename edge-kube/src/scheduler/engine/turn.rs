@@ -178,6 +178,9 @@ impl<B: Backend> Engine<B> {
             }
             let Some(Request { id, action, trigger }) = self.publisher.poll(self.now()) else { break };
             let sent = Sent::new(&action, trigger, Instant::now());
+            if sent.verb == Verb::Create {
+                self.inventory.sends(&sent.key);
+            }
             let backend = Arc::clone(&self.backend);
             let task = self.requests.spawn(async move { backend.perform(action).await });
             self.in_flight.insert(task.id(), (id, sent));
@@ -209,7 +212,7 @@ impl<B: Backend> Engine<B> {
             if let (true, Some(trigger)) = (sent.is_write(), &sent.trigger) {
                 self.report.latency(now.saturating_sub(trigger.since));
             }
-            if matches!(sent.verb, Verb::Create | Verb::Replace) {
+            if matches!(sent.verb, Verb::Create | Verb::Replace | Verb::ReadSlice) {
                 self.inventory.wrote(&sent.key);
             }
         }

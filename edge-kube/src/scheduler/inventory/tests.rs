@@ -111,6 +111,31 @@ fn a_written_slice_that_no_list_shows_is_gone() {
 }
 
 #[test]
+fn a_slice_that_came_and_went_before_its_answer_is_gone() {
+    let slice = Kind::SinglePlacementSlice;
+    let mut inventory = with(&[A]);
+    let end = |inventory: &mut Inventory| names(inventory.end(A, slice).unwrap().1);
+    inventory.begin(A, slice, Instant::now());
+    assert!(end(&mut inventory).is_empty());
+    inventory.sends(&key("p"));
+    inventory.sends(&key("q"));
+    assert_eq!(inventory.count(slice), 0, "it may never be");
+    inventory.begin(A, slice, Instant::now());
+    inventory.wrote(&key("p"));
+    // Sent while the list goes on: the list may be older.
+    inventory.sends(&key("r"));
+    let mut gone = end(&mut inventory);
+    gone.sort_unstable();
+    assert_eq!(gone, ["p", "q"]);
+    assert!(inventory.see(A, slice, &key("r")));
+    inventory.wrote(&key("r"));
+    inventory.begin(A, slice, Instant::now());
+    assert_eq!(end(&mut inventory), ["r"]);
+    inventory.sends(&key("s"));
+    assert_eq!(inventory.remove(A), [(slice, key("s"))]);
+}
+
+#[test]
 fn a_list_is_as_new_as_its_begin() {
     let mut inventory = with(&[A]);
     let unlisted = |inventory: &Inventory, since| inventory.unlisted(since).collect::<Vec<_>>();
