@@ -1,8 +1,10 @@
 //! Tables, a picture, and their place in the README.
 
 mod chart;
+mod counts;
 
 pub use chart::{Chart, Line};
+pub use counts::Counts;
 
 use std::path::PathBuf;
 use std::time::Duration;
