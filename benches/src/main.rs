@@ -1,8 +1,9 @@
-//! `cargo run --release -p benches -- compare | scaling`: edge-core beside its peers.
+//! `cargo run --release -p benches -- help`: edge-core beside its peers, and what it is held to.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
 
 mod compare;
 mod scaling;
+mod writes;
 
 use std::error::Error;
 
@@ -21,11 +22,14 @@ enum Command {
     Compare(compare::Args),
     /// Prints what the same event takes in ever larger worlds
     Scaling(scaling::Args),
+    /// Prints how many slices of how many EdgePlacements one event writes
+    Writes(writes::Args),
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     match Args::parse().command {
         Command::Compare(args) => compare::run(&args),
         Command::Scaling(args) => scaling::run(&args),
+        Command::Writes(args) => writes::run(&args),
     }
 }

@@ -1,8 +1,10 @@
 //! Tables, a picture, and their place in the README.
 
 mod chart;
+mod counts;
 
 pub use chart::{Chart, Line};
+pub use counts::Counts;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -85,10 +87,14 @@ pub fn digits(number: f64) -> String {
     }
 }
 
-/// How many times as long, in at most three digits.
+/// How many times as long, with two or three digits that matter.
 #[must_use]
 pub fn ratio(ratio: f64) -> String {
-    if ratio >= 10.0 { format!("{ratio:.0}×") } else { format!("{ratio:.1}×") }
+    match ratio {
+        10.0.. => format!("{ratio:.0}×"),
+        1.0.. => format!("{ratio:.1}×"),
+        _ => format!("{ratio:.2}×"),
+    }
 }
 
 /// A number in groups of three digits.

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use benches::engines::{EdgeCore, Engine, Make, PEERS};
 use benches::measure::{self, Mode};
-use benches::report::{Chart, Line, Table, grouped, time, top};
+use benches::report::{self, Chart, Counts, Line, Table, digits, grouped, time, top};
 use benches::workload::{Case, Size, World};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Write the picture that the README shows, benches/scaling.svg
+    /// Draw benches/scaling.svg, and put it and the table between the README's markers
     #[arg(long)]
     write: bool,
     /// How many SyncTargets the largest world has; a million want 16 GB of memory
@@ -30,8 +30,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let engines: Vec<Make> = [OURS].into_iter().chain(PEERS).collect();
     let line = |make: &Make| Line { name: make().name().into(), points: Vec::new() };
     let mut lines: Vec<Line> = engines.iter().map(line).collect();
-    let heading = ["SyncTargets", "Locations", "destinations that come or go"].map(Into::into);
-    let mut table = Table::new(heading.into_iter().chain(lines.iter().map(|line| line.name.clone())));
+    let names = lines.iter().map(|line| line.name.clone());
+    let heading = ["SyncTargets", "destinations that come or go", "instructions of edge-core"].map(Into::into);
+    let mut table = Table::new(heading.into_iter().chain(names));
+    let counts = Counts::read()?;
     let sizes = [1_000, 10_000, 100_000, 1_000_000].into_iter().filter(|size| *size <= args.up_to);
     for size in sizes {
         let size = Size::with_constant_output(size);
@@ -41,7 +43,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         let (case, rows) = Case::relabels_of_constant_output(&world, &mut index, FLIPS);
         drop(index);
         eprintln!("{} SyncTargets, {} relabels", grouped(size.sync_targets), case.flips.len());
-        let mut cells = vec![grouped(size.sync_targets), grouped(size.locations), benches::report::digits(rows)];
+        let instructions = counts.of(&format!("constant output {}", size.sync_targets)).map(grouped);
+        let mut cells = vec![grouped(size.sync_targets), digits(rows), instructions.unwrap_or_default()];
         for (make, line) in engines.iter().zip(&mut lines) {
             let (mut engine, _) = measure::load(make, &world);
             let sample = measure::within(&mut *engine, &case, Mode::Single, Duration::from_secs_f64(args.seconds));
@@ -59,6 +62,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             lines,
         };
         chart.write(&top().join("benches/scaling.svg"))?;
+        let picture = "![Time of an event against the number of SyncTargets](benches/scaling.svg)";
+        report::write_readme("scaling", &format!("{picture}\n\n{}", table.markdown()))?;
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ use std::rc::Rc;
 
 use differential_dataflow::consolidation::consolidate;
 use differential_dataflow::input::InputSession;
+use differential_dataflow::operators::ThresholdTotal;
 use edge_core::event::Event;
 use hashbrown::HashMap;
 use timely::WorkerConfig;
@@ -149,7 +150,7 @@ impl Dataflow {
                     known.borrow().matches(labels, selector).then_some((location, placement))
                 });
             // Several selectors of an EdgePlacement may select the same Location.
-            let pairs = pairs.distinct().arrange_by_key();
+            let pairs = pairs.distinct_total().arrange_by_key();
             let sink = output.clone();
             members
                 .arrange_by_key()

@@ -101,6 +101,9 @@ impl Case {
     /// So many flips of a sort that the mean of what they change settles.
     pub const FLIPS: usize = 20_000;
 
+    /// So many events have their instructions counted.
+    pub const COUNTED: usize = 200;
+
     /// What happens to up to `count` objects, which are spread over the world. What is changed takes over what another
     /// object says, so that shapes of selectors stay as frequent as they are.
     #[must_use]
