@@ -12,14 +12,15 @@
 
 mod error;
 mod kubeconfig;
+mod reason;
 mod renew;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use error::ClientError;
 pub(crate) use kubeconfig::{Environment, Origin};
+pub(crate) use reason::causes;
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -216,19 +217,4 @@ fn client(config: &Config) -> Result<Client, ClientError> {
     config.headers.push((header::USER_AGENT, agent));
     let url = config.cluster_url.to_string();
     Client::try_from(config).map_err(|error| ClientError::Client { url, reason: causes(&error) })
-}
-
-/// An error and all that it came from: the outermost alone says `error trying to connect`, and kube's says but that it is
-/// one of a service.
-pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-        source = error.source();
-    }
-    text.strip_prefix("ServiceError: ").map_or_else(|| text.clone(), Into::into)
 }

@@ -61,8 +61,10 @@ impl<W> Klog<W> {
         match target {
             // It warns of certificates that are not checked, or cannot be read again.
             "kube_client::client::tls" => level <= Level::WARN,
-            // Failures come back as errors, and are told with what they were for.
-            _ if target.starts_with("kube") => self.verbosity >= REQUESTS && level <= Level::DEBUG,
+            // Failures come back as errors, and are told with what they were for, and without what a plugin has printed.
+            _ if target.starts_with("kube") => {
+                self.verbosity >= REQUESTS && level <= Level::DEBUG && level != Level::ERROR
+            }
             _ => level <= Level::WARN,
         }
     }
@@ -372,6 +374,7 @@ mod tests {
                 tracing::debug!(target: "hyper::proto::h1", "parsed 5 headers");
                 tracing::debug!(target: "rustls::client", "secret");
                 tracing::warn!(target: "kube_client::client", "a whole body");
+                tracing::error!(target: "kube_client::client::builder", "failed with error: what a plugin has printed");
                 let span = tracing::debug_span!(target: "kube_client::client::builder", "HTTP", http.url = "/x", otel.kind = "c");
                 span.in_scope(|| {
                     tracing::debug!(target: "kube_client::client::builder", "requesting");
@@ -384,6 +387,6 @@ mod tests {
         let lines = written(255);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[1].ends_with("\"requesting\" http.url=\"/x\"\n"), "{lines:?}");
-        assert!(!lines.concat().contains("header"));
+        assert!(!lines.concat().contains("header") && !lines.concat().contains("plugin"), "{lines:?}");
     }
 }

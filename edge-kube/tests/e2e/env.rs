@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use crate::cluster::{API_BINDING, Cluster, EDGE_PLACEMENT, LOCATION, SLICE, SYNC_TARGET, name};
 use crate::fixtures::{self, Schema};
 use crate::oracle::World;
+use crate::proxy::Proxy;
 use crate::scheduler::Scheduler;
-use crate::servers::{self, Kcp, Kubernetes, tail};
+use crate::servers::{self, Held, Kcp, Kubernetes, Login, tail};
 use crate::turn::{Sharing, Turn};
 use crate::workspace;
 
@@ -26,8 +27,8 @@ pub(crate) enum Flavor {
 }
 
 enum Server {
-    Kcp(&'static Kcp),
-    Kubernetes(&'static Kubernetes),
+    Kcp(Held<Kcp>),
+    Kubernetes(Held<Kubernetes>),
 }
 
 pub(crate) struct Env {
@@ -44,7 +45,7 @@ pub(crate) struct Env {
     logs: RefCell<Vec<PathBuf>>,
     /// The scheduler's limit, for the oracle.
     pub(crate) max: Cell<usize>,
-    _turn: Turn,
+    turn: Option<Turn>,
 }
 
 /// How long a scheduler may take to do what the tests ask for, on a machine that is busy.
@@ -61,46 +62,94 @@ impl Env {
     /// An environment with the provider workspace, but no API yet.
     pub(crate) fn bare(flavor: Flavor, tag: &str, provider: &str, sharing: &Sharing) -> Self {
         let server = match flavor {
-            Flavor::Kcp011 => Server::Kcp(servers::kcp_0_11()),
-            Flavor::Kcp022 => Server::Kcp(servers::kcp_0_22()),
-            Flavor::Kubernetes => Server::Kubernetes(servers::kubernetes()),
+            Flavor::Kcp011 => Server::Kcp(Held::Shared(servers::kcp_0_11())),
+            Flavor::Kcp022 => Server::Kcp(Held::Shared(servers::kcp_0_22())),
+            Flavor::Kubernetes => Server::Kubernetes(Held::Shared(servers::kubernetes())),
         };
-        Self::on(flavor, server, tag, provider, sharing)
+        Self::on(flavor, server, tag, provider, Some(Turn::take(flavor, sharing)))
     }
 
-    fn on(flavor: Flavor, server: Server, tag: &str, provider_path: &str, sharing: &Sharing) -> Self {
-        let turn = Turn::take(flavor, sharing);
+    /// An environment with the APIs installed, on a server of its own, which the test may do anything to. Its scheduler reaches
+    /// it through the proxy, and has the rights that `edge-kube manifests rbac` prints.
+    pub(crate) fn own(flavor: Flavor, tag: &str, proxy: &Proxy) -> Self {
+        let server = match flavor {
+            Flavor::Kcp011 => Server::Kcp(Held::Own(Box::new(servers::own_kcp_0_11(proxy)))),
+            Flavor::Kcp022 => Server::Kcp(Held::Own(Box::new(servers::own_kcp_0_22(proxy)))),
+            Flavor::Kubernetes => Server::Kubernetes(Held::Own(Box::new(servers::own_kubernetes()))),
+        };
+        let env = Self::on(flavor, server, tag, &format!("root:{tag}"), None);
+        env.install(Schema::Ours);
+        env.grant();
+        let login = env.scheduler_login();
+        let port = login.url.rsplit(':').next().unwrap().parse().unwrap();
+        env.write_kubeconfig("kubeconfig", &login.at(proxy.leads_to(port)));
+        env
+    }
+
+    fn on(flavor: Flavor, server: Server, tag: &str, provider_path: &str, turn: Option<Turn>) -> Self {
         // Inside the server's: that one is removed even when the test process is killed.
         let folder = match &server {
             Server::Kcp(kcp) => kcp.folder(),
             Server::Kubernetes(kubernetes) => kubernetes.folder(),
         };
         let folder = tempfile::Builder::new().prefix("test-").tempdir_in(folder).unwrap();
-        let kubeconfig = folder.path().join("kubeconfig");
-        let (provider, log) = match &server {
-            Server::Kcp(kcp) => {
-                let workspace = workspace::workspace(kcp, provider_path);
-                kcp.write_kubeconfig(&kubeconfig, provider_path);
-                (workspace, kcp.log_file())
-            }
+        let (provider, login, log) = match &server {
+            Server::Kcp(kcp) => (workspace::workspace(kcp, provider_path), kcp.admin_login(), kcp.log_file()),
             Server::Kubernetes(kubernetes) => {
-                kubernetes.write_kubeconfig(&kubeconfig);
-                fixtures::grant(&Cluster::kubernetes(&kubernetes.admin));
-                (Cluster::kubernetes(&kubernetes.admin), kubernetes.log_file())
+                let cluster = Cluster::kubernetes(&kubernetes.admin);
+                fixtures::grant(&cluster, "kubernetes");
+                (cluster, kubernetes.scheduler_login(), kubernetes.log_file())
             }
         };
-        Self {
+        let mut env = Self {
             flavor,
             tag: tag.into(),
             clusters: RefCell::new(vec![provider.clone()]),
             provider,
             provider_path: provider_path.into(),
-            kubeconfig,
+            kubeconfig: PathBuf::new(),
             server,
             folder,
             logs: RefCell::new(vec![log]),
             max: Cell::new(1000),
-            _turn: turn,
+            turn,
+        };
+        env.kubeconfig = env.write_kubeconfig("kubeconfig", &login);
+        env
+    }
+
+    /// Writes a kubeconfig as `kubectl ws` leaves it on kcp: the provider workspace is the current context, beside those of
+    /// kcp's own file. On Kubernetes it has one context.
+    pub(crate) fn write_kubeconfig(&self, name: &str, login: &Login) -> PathBuf {
+        let path = self.folder.path().join(name);
+        let provider = format!("/clusters/{}", self.provider_path);
+        match self.server {
+            Server::Kcp(_) => {
+                let contexts = [("workspace.kcp.io/current", &*provider), ("root", "/clusters/root"), ("base", "")];
+                login.write(&path, &contexts);
+            }
+            Server::Kubernetes(_) => login.write(&path, &[("edge", "")]),
+        }
+        path
+    }
+
+    /// Who has the rights that `edge-kube manifests rbac` prints: the service account on Kubernetes, a user on kcp.
+    pub(crate) fn scheduler_login(&self) -> Login {
+        match &self.server {
+            Server::Kcp(kcp) => kcp.scheduler_login(),
+            Server::Kubernetes(kubernetes) => kubernetes.service_account_login(),
+        }
+    }
+
+    /// Applies what `edge-kube manifests rbac` prints.
+    pub(crate) fn grant(&self) {
+        match self.flavor {
+            Flavor::Kubernetes => fixtures::grant(&self.provider, "kubernetes"),
+            Flavor::Kcp022 => fixtures::grant(&self.provider, "kcp"),
+            Flavor::Kcp011 => {
+                fixtures::grant(&self.provider, "kcp");
+                fixtures::grant(&self.root(), "kcp-root");
+            }
         }
     }
 
@@ -183,11 +232,16 @@ impl Env {
 
     /// Starts a scheduler with these flags and the address to listen on.
     pub(crate) fn scheduler_as_told(&self, args: &[&str]) -> Scheduler {
+        self.scheduler_with(&self.kubeconfig, args)
+    }
+
+    /// Starts a scheduler with another kubeconfig.
+    pub(crate) fn scheduler_with(&self, kubeconfig: &Path, args: &[&str]) -> Scheduler {
         let number = self.logs.borrow().len();
         // Where its rights allow a Lease.
         let namespace = "--leader-elect-resource-namespace=edge-system";
         let more: &[&str] = if self.flavor == Flavor::Kubernetes { &[namespace] } else { &[] };
-        let scheduler = Scheduler::start(self.folder.path(), number, &self.kubeconfig, &[args, more].concat());
+        let scheduler = Scheduler::start(self.folder.path(), number, kubeconfig, &[args, more].concat());
         self.logs.borrow_mut().push(scheduler.log_file());
         scheduler
     }
@@ -269,11 +323,38 @@ impl Env {
     }
 
     /// The server, where it is Kubernetes.
-    pub(crate) fn kubernetes(&self) -> &'static Kubernetes {
-        match self.server {
+    pub(crate) fn kubernetes(&self) -> &Kubernetes {
+        match &self.server {
             Server::Kubernetes(kubernetes) => kubernetes,
             Server::Kcp(_) => panic!("not on kcp"),
         }
+    }
+
+    /// Kills the server, at once and without a farewell.
+    pub(crate) fn kill_server(&self) {
+        match &self.server {
+            Server::Kcp(kcp) => kcp.kill(),
+            Server::Kubernetes(kubernetes) => kubernetes.kill(),
+        }
+    }
+
+    /// Starts the server again, after it was killed, and waits until it serves.
+    pub(crate) fn restart_server(&self) {
+        match &self.server {
+            Server::Kcp(kcp) => kcp.restart(),
+            Server::Kubernetes(kubernetes) => kubernetes.restart(),
+        }
+    }
+
+    /// Whether the server ends with this test.
+    fn is_own(&self) -> bool {
+        self.turn.is_none()
+    }
+
+    /// Whether no other test's objects are in what a scheduler of this one sees.
+    pub(crate) fn sees_its_own_only(&self) -> bool {
+        // Locations and SyncTargets of kcp 0.11 are seen everywhere.
+        self.flavor != Flavor::Kcp011 || self.is_own()
     }
 
     /// The processes that make up the server.
@@ -297,6 +378,9 @@ impl Env {
 
 impl Drop for Env {
     fn drop(&mut self) {
+        if self.is_own() {
+            return;
+        }
         // Other tests must not find what this one leaves: Locations and SyncTargets of kcp 0.11 are seen everywhere.
         for cluster in self.clusters() {
             // kcp 0.11 makes the Location `default` for the first SyncTarget of a workspace, and not a second time.

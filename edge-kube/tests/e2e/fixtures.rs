@@ -52,9 +52,9 @@ pub(crate) fn kcp_binding(provider: &str) -> Value {
     binding
 }
 
-/// Gives the scheduler its rights on Kubernetes.
-pub(crate) fn grant(cluster: &Cluster) {
-    for document in manifests(&["rbac"]) {
+/// Gives the scheduler its rights; `place` is what `--for` says.
+pub(crate) fn grant(cluster: &Cluster, place: &str) {
+    for document in manifests(&["rbac", "--for", place]) {
         cluster.apply(&document);
     }
 }

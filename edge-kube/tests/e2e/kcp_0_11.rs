@@ -102,3 +102,28 @@ fn schema_of_the_original() {
 fn workspace_is_deleted() {
     scenarios::workspace_is_deleted(Kcp011);
 }
+
+#[test]
+fn killed_in_the_middle() {
+    scenarios::killed_in_the_middle(Kcp011);
+}
+
+#[test]
+fn all_slices_are_deleted_at_once() {
+    scenarios::all_slices_deleted(Kcp011);
+}
+
+#[test]
+fn leader_is_frozen_and_wakes_up() {
+    scenarios::frozen_leader(Kcp011);
+}
+
+#[test]
+fn bad_connection_and_server() {
+    scenarios::bad_connection_and_server(Kcp011);
+}
+
+#[test]
+fn printed_rights_are_enough_and_are_revoked() {
+    scenarios::rights(Kcp011);
+}

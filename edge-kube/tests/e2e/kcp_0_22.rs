@@ -87,3 +87,38 @@ fn shard_that_is_away() {
 fn workspace_is_deleted() {
     scenarios::workspace_is_deleted(Kcp022);
 }
+
+#[test]
+fn killed_in_the_middle() {
+    scenarios::killed_in_the_middle(Kcp022);
+}
+
+#[test]
+fn all_slices_are_deleted_at_once() {
+    scenarios::all_slices_deleted(Kcp022);
+}
+
+#[test]
+fn leader_is_frozen_and_wakes_up() {
+    scenarios::frozen_leader(Kcp022);
+}
+
+#[test]
+fn bad_connection_and_server() {
+    scenarios::bad_connection_and_server(Kcp022);
+}
+
+#[test]
+fn printed_rights_are_enough_and_are_revoked() {
+    scenarios::rights(Kcp022);
+}
+
+#[test]
+fn unknown_certificate_authority_is_refused() {
+    scenarios::unknown_authority(Kcp022);
+}
+
+#[test]
+fn no_secret_is_told() {
+    scenarios::secrets_stay_secret(Kcp022);
+}

@@ -74,11 +74,41 @@ fn crds_appear_late() {
 }
 
 #[test]
-fn rights_are_revoked() {
-    scenarios::rights_are_revoked(Kubernetes);
+fn api_server_freezes_and_restarts() {
+    scenarios::api_server_freezes_and_restarts(Kubernetes);
 }
 
 #[test]
-fn api_server_freezes_and_restarts() {
-    scenarios::api_server_freezes_and_restarts(Kubernetes);
+fn killed_in_the_middle() {
+    scenarios::killed_in_the_middle(Kubernetes);
+}
+
+#[test]
+fn all_slices_are_deleted_at_once() {
+    scenarios::all_slices_deleted(Kubernetes);
+}
+
+#[test]
+fn leader_is_frozen_and_wakes_up() {
+    scenarios::frozen_leader(Kubernetes);
+}
+
+#[test]
+fn bad_connection_and_server() {
+    scenarios::bad_connection_and_server(Kubernetes);
+}
+
+#[test]
+fn printed_rights_are_enough_and_are_revoked() {
+    scenarios::rights(Kubernetes);
+}
+
+#[test]
+fn unknown_certificate_authority_is_refused() {
+    scenarios::unknown_authority(Kubernetes);
+}
+
+#[test]
+fn no_secret_is_told() {
+    scenarios::secrets_stay_secret(Kubernetes);
 }

@@ -16,11 +16,13 @@ mod env;
 mod fixtures;
 mod objects;
 mod oracle;
+mod proxy;
 mod recorder;
 mod scenarios;
 mod scheduler;
 mod selector;
 mod servers;
+mod truth;
 mod turn;
 mod workspace;
 

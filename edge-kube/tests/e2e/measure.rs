@@ -15,6 +15,7 @@ mod env;
 mod fixtures;
 mod measurement;
 mod oracle;
+mod proxy;
 mod scheduler;
 mod selector;
 mod servers;

@@ -19,8 +19,8 @@ type Found = (String, Value);
 /// The objects of the four kinds at some moment.
 pub(crate) struct World {
     pub(crate) placements: Vec<Found>,
-    locations: Vec<Found>,
-    sync_targets: Vec<Found>,
+    pub(crate) locations: Vec<Found>,
+    pub(crate) sync_targets: Vec<Found>,
     pub(crate) slices: Vec<Found>,
 }
 

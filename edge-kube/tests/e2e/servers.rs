@@ -3,38 +3,72 @@
 mod build;
 mod kcp;
 mod kubernetes;
+mod login;
 mod process;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
-use serde_json::{Value, json};
+use crate::proxy::Proxy;
 
 pub(crate) use kcp::Kcp;
-pub(crate) use kubernetes::Kubernetes;
+pub(crate) use kubernetes::{Kubernetes, base64};
+pub(crate) use login::Login;
 pub(crate) use process::{Process, Program, tail};
 
 /// kcp of the design documents.
 pub(crate) fn kcp_0_11() -> &'static Kcp {
     static SERVER: Shared<Kcp> = Shared::new();
-    SERVER.get(|| Kcp::start(&build::KCP_0_11))
+    SERVER.get(|| Kcp::start(&build::KCP_0_11, None))
 }
 
 /// A kcp without Location and SyncTarget of its own.
 pub(crate) fn kcp_0_22() -> &'static Kcp {
     static SERVER: Shared<Kcp> = Shared::new();
-    SERVER.get(|| Kcp::start(&build::KCP_0_22))
+    SERVER.get(|| Kcp::start(&build::KCP_0_22, None))
 }
 
 /// A Kubernetes API server that the tests share, one at a time.
 pub(crate) fn kubernetes() -> &'static Kubernetes {
     static SERVER: Shared<Kubernetes> = Shared::new();
-    SERVER.get(Kubernetes::start)
+    SERVER.get(|| Kubernetes::start(false))
+}
+
+/// A kcp for one test alone, which shows its virtual workspaces behind a proxy.
+pub(crate) fn own_kcp_0_11(proxy: &Proxy) -> Kcp {
+    Kcp::start(&build::KCP_0_11, Some(proxy))
+}
+
+/// A kcp for one test alone, which shows its virtual workspaces behind a proxy.
+pub(crate) fn own_kcp_0_22(proxy: &Proxy) -> Kcp {
+    Kcp::start(&build::KCP_0_22, Some(proxy))
+}
+
+/// A Kubernetes API server for one test alone, which keeps a record of what the schedulers ask it to write.
+pub(crate) fn own_kubernetes() -> Kubernetes {
+    Kubernetes::start(true)
+}
+
+/// A server that several tests use, or that ends with the one test that does.
+pub(crate) enum Held<T: 'static> {
+    Shared(&'static T),
+    Own(Box<T>),
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match self {
+            Self::Shared(server) => server,
+            Self::Own(server) => server,
+        }
+    }
 }
 
 /// A server that the first who needs it starts. It ends with the test process: see [`Process`].
@@ -98,27 +132,4 @@ fn wait_ready(process: &Process, limit: Duration, ready: impl Fn() -> Result<(),
         }
         thread::sleep(Duration::from_millis(100));
     }
-}
-
-/// One entry of a kubeconfig: a context with the cluster and the user that it names.
-pub(crate) struct Context<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) server: &'a str,
-    pub(crate) token: &'a str,
-}
-
-/// Writes a kubeconfig whose first context is the current one.
-pub(crate) fn write_kubeconfig(path: &Path, ca: &str, contexts: &[Context<'_>]) {
-    let named = |key: &str, value: &dyn Fn(&Context<'_>) -> Value| -> Vec<Value> {
-        contexts.iter().map(|context| json!({"name": context.name, key: value(context)})).collect()
-    };
-    let config = json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": named("cluster", &|context| json!({"server": context.server, "certificate-authority-data": ca})),
-        "users": named("user", &|context| json!({"token": context.token})),
-        "contexts": named("context", &|context| json!({"cluster": context.name, "user": context.name})),
-        "current-context": contexts[0].name,
-    });
-    fs::File::create(path).unwrap().write_all(config.to_string().as_bytes()).unwrap();
 }

@@ -98,3 +98,54 @@ fn it_answers_probes_and_ends_with_0_at_a_signal() {
         drain.join().unwrap();
     }
 }
+
+/// Where a process listens, as Linux says it: in hexadecimal, the address in reverse.
+#[cfg(target_os = "linux")]
+fn listens_on(process: u32) -> Vec<String> {
+    let open = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    let sockets: Vec<String> = open
+        .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .collect();
+    let tables = ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("/proc/{process}/net/{table}")).unwrap());
+    let mut addresses = Vec::new();
+    for line in tables.iter().flat_map(|table| table.lines().skip(1)) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words[3] == "0A" && sockets.iter().any(|socket| socket == words[9]) {
+            addresses.push(words[1].to_owned());
+        }
+    }
+    addresses
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn it_listens_on_loopback_alone_unless_told_otherwise() {
+    let uses: [(&[&str], Option<&str>); 3] = [
+        (&[], Some("0100007F:2815")),
+        (&["--bind-address=0.0.0.0:0"], Some("00000000:")),
+        (&["--bind-address=0"], None),
+    ];
+    for (more, expected) in uses {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("in")).unwrap();
+        let args = [&["--dir", "in", "--out", "out"], more].concat();
+        let mut running = Running(scheduler(&home, &args).spawn().unwrap());
+        let mut log = BufReader::new(running.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let mut told = String::new();
+        while let Some(line) = log.next().filter(|_| !told.contains("all is known")) {
+            told += &line;
+        }
+        if more.is_empty() && told.contains("in use") {
+            // Another scheduler has the default port; where this one wanted to listen, it says.
+            assert!(told.contains("127.0.0.1:10261"), "{told}");
+            continue;
+        }
+        let drain = std::thread::spawn(move || log.for_each(drop));
+        let addresses = listens_on(running.0.id());
+        assert_eq!(addresses.len(), usize::from(expected.is_some()), "{more:?}: {addresses:?}");
+        assert!(addresses.iter().zip(expected).all(|(found, expected)| found.starts_with(expected)), "{addresses:?}");
+        drop(running);
+        drain.join().unwrap();
+    }
+}

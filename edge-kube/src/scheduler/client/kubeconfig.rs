@@ -139,6 +139,11 @@ impl Source {
         let mut config = Config::from_custom_kubeconfig(kubeconfig.clone(), &options)
             .await
             .map_err(|error| ClientError::invalid(&self.origin, &error))?;
+        if config.cluster_url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            // It would not be used, but be in the log.
+            let reason = format!("the server of context {context:?} has a user in its URL, who belongs under `users`");
+            return Err(ClientError::Invalid { origin: self.origin.to_string(), reason });
+        }
         if !self.names_proxy(kubeconfig, &context, selection) && is_loopback(&config.cluster_url) {
             // $HTTPS_PROXY is not for this machine itself: so it is in Go's clients.
             config.proxy_url = None;

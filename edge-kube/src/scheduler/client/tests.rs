@@ -157,6 +157,39 @@ async fn a_broken_file_is_located_and_not_quoted() {
 }
 
 #[tokio::test]
+async fn passwords_in_urls_are_not_told() {
+    let home = Home::new();
+    let server = home.file("server", &KCP.replace("https://127", "https://me:s3cret@127"));
+    let error = home.load(&format!("--kubeconfig {}", server.display())).await.unwrap_err().to_string();
+    assert!(error.contains("users") && !error.contains("s3cret"), "{error}");
+    for scheme in ["http", "socks5", "ftp"] {
+        let entry = format!("server: 'https://h:1/clusters/root:espw', proxy-url: '{scheme}://me:s3cret@proxy:3128'");
+        let text = KCP.replace("server: 'https://127.0.0.1:6443/clusters/root:espw'", &entry);
+        let file = home.file(scheme, &text);
+        let connections = home.load(&format!("--kubeconfig {}", file.display())).await.unwrap();
+        let error = connections.espw.client().map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("//proxy:3128") && !error.contains("s3cret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_credential_plugin_says_is_not_told() {
+    let home = Home::new();
+    for (name, script) in [("fails", "echo s3cret; exit 3"), ("rambles", "echo '{s3cret: ['")] {
+        let plugin = format!(
+            "exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: ['-c', \"{script}\"], \
+             env: [{{name: PASSWORD, value: s3cret}}]}}"
+        );
+        let file = home.file(name, &KCP.replace("token: s3cret", &plugin));
+        let error = match home.load(&format!("--kubeconfig {}", file.display())).await {
+            Err(error) => error.to_string(),
+            Ok(connections) => connections.espw.client().map(|_| ()).unwrap_err().to_string(),
+        };
+        assert!(error.contains("credential plugin") && !error.contains("s3cret"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_pod_uses_its_service_account_and_has_no_contexts() {
     let mut home = Home::new();
     home.environment.in_cluster = true;

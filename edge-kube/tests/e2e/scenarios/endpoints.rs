@@ -9,19 +9,9 @@ use crate::cluster::{API_EXPORT, CRD, Cluster, EDGE_PLACEMENT, ENDPOINT_SLICE, S
 use crate::env::{Env, Flavor, gone};
 use crate::fixtures::Schema;
 use crate::scenarios::small::Small;
-use crate::scheduler::Scheduler;
 use crate::servers::free_ports;
+use crate::truth::wait_unready;
 use crate::turn::Sharing;
-
-/// Waits until `/readyz?verbose` says that it is not ready and names what it waits for.
-fn wait_unready(env: &Env, scheduler: &Scheduler, what: &str) {
-    env.wait("the scheduler to say what it waits for", || {
-        let (code, body) = scheduler.get("/readyz?verbose");
-        let told = code != 0 && code != 200 && body.contains(what);
-        if told { Ok(()) } else { Err(format!("expected {what} in: {code} {body}")) }
-    });
-    assert_eq!(scheduler.exit_code(), None, "it gave up\n{}", env.logs());
-}
 
 /// The export is made when the scheduler runs already.
 pub(crate) fn export_appears_late(flavor: Flavor) {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use http::Method;
@@ -9,12 +10,19 @@ use serde_json::Value;
 
 use super::build::Module;
 use super::process::{Process, Program};
-use super::{Context, StartError, folder, on_free_ports, wait_ready, write_kubeconfig};
+use super::{Login, StartError, folder, on_free_ports, wait_ready};
 use crate::client::Client;
+use crate::proxy::Proxy;
+
+/// Of the user `edge-scheduler`, who may do what the test gives rights for.
+const SCHEDULER: &str = "edge-scheduler-token-of-kcp";
 
 /// A running kcp.
 pub(crate) struct Kcp {
-    process: Process,
+    process: Mutex<Process>,
+    name: &'static str,
+    binary: PathBuf,
+    args: Vec<String>,
     folder: PathBuf,
     /// `https://127.0.0.1:PORT`.
     pub(crate) url: String,
@@ -25,16 +33,25 @@ pub(crate) struct Kcp {
 }
 
 impl Kcp {
-    pub(crate) fn start(module: &Module) -> Self {
+    /// With a proxy, the URLs of its virtual workspaces lead through that.
+    pub(crate) fn start(module: &'static Module, proxy: Option<&Proxy>) -> Self {
         let kcp = module.binaries().join("kcp");
-        on_free_ports(|ports| Self::start_on(module.name, &kcp, ports))
+        on_free_ports(|ports| Self::start_on(module.name, &kcp, ports, proxy))
     }
 
-    fn start_on(name: &str, kcp: &Path, [port, etcd, etcd_peer]: [u16; 3]) -> Result<Self, StartError> {
+    fn start_on(
+        name: &'static str,
+        kcp: &Path,
+        [port, etcd, etcd_peer]: [u16; 3],
+        proxy: Option<&Proxy>,
+    ) -> Result<Self, StartError> {
         let folder = folder(name);
         let root = folder.join(".kcp");
         let url = format!("https://127.0.0.1:{port}");
-        let args = [
+        let shown = proxy.map_or_else(|| url.clone(), |proxy| proxy.leads_to(port));
+        let tokens = folder.join("tokens.csv");
+        fs::write(&tokens, format!("{SCHEDULER},edge-scheduler,edge-scheduler\n")).unwrap();
+        let args = vec![
             "start".into(),
             format!("--root-directory={}", root.display()),
             "--bind-address=127.0.0.1".into(),
@@ -43,26 +60,52 @@ impl Kcp {
             "--external-hostname=127.0.0.1".into(),
             format!("--shard-base-url={url}"),
             format!("--shard-external-url={url}"),
-            format!("--shard-virtual-workspace-url={url}"),
+            format!("--shard-virtual-workspace-url={shown}"),
             format!("--embedded-etcd-client-port={etcd}"),
             format!("--embedded-etcd-peer-port={etcd_peer}"),
+            format!("--token-auth-file={}", tokens.display()),
         ];
         let program = Program { name, path: kcp, args: &args, env: &[], folder: &folder, removes_folder: true };
         let process = Process::spawn(&program);
-        let kubeconfig = root.join("admin.kubeconfig");
-        wait_ready(&process, Duration::from_secs(120), || Admin::read(&kubeconfig)?.check_ready(&url))?;
-        let Admin { token, ca } = Admin::read(&kubeconfig).map_err(StartError)?;
-        Ok(Self { process, folder, admin: Client::new(&url, &token), url, token, ca })
+        let Admin { token, ca } = ready_admin(&process, &root, &url)?;
+        Ok(Self {
+            process: Mutex::new(process),
+            name,
+            binary: kcp.into(),
+            args,
+            folder,
+            admin: Client::new(&url, &token),
+            url,
+            token,
+            ca,
+        })
     }
 
-    /// A kubeconfig as `kubectl ws` leaves it: the workspace is the current context, beside those of kcp's own file.
-    pub(crate) fn write_kubeconfig(&self, path: &Path, workspace: &str) {
-        let context = |name, server| Context { name, server, token: &self.token };
-        let server = |workspace: &str| format!("{}/clusters/{workspace}", self.url);
-        let (current, root) = (server(workspace), server("root"));
-        let contexts =
-            [context("workspace.kcp.io/current", &current), context("root", &root), context("base", &self.url)];
-        write_kubeconfig(path, &self.ca, &contexts);
+    /// kcp-admin.
+    pub(crate) fn admin_login(&self) -> Login {
+        Login::new(&self.url, &self.ca, &self.token)
+    }
+
+    /// The user `edge-scheduler`.
+    pub(crate) fn scheduler_login(&self) -> Login {
+        self.admin_login().by(SCHEDULER)
+    }
+
+    /// Kills it, at once and without a farewell.
+    pub(crate) fn kill(&self) {
+        let process = self.process.lock().unwrap();
+        process.signal("KILL");
+        process.wait(Duration::from_secs(10));
+    }
+
+    /// Starts it again, after it was killed.
+    pub(crate) fn restart(&self) {
+        let mut process = self.process.lock().unwrap();
+        let (name, path, args, folder) = (self.name, &*self.binary, &*self.args, &*self.folder);
+        process.start_again(&Program { name, path, args, env: &[], folder, removes_folder: true });
+        if let Err(StartError(reason)) = ready_admin(&process, &folder.join(".kcp"), &self.url) {
+            panic!("{reason}");
+        }
     }
 
     /// Goes with the server.
@@ -71,12 +114,19 @@ impl Kcp {
     }
 
     pub(crate) fn process_ids(&self) -> Vec<String> {
-        vec![self.process.id().into()]
+        vec![self.process.lock().unwrap().id().into()]
     }
 
     pub(crate) fn log_file(&self) -> PathBuf {
-        self.process.log_file()
+        self.process.lock().unwrap().log_file()
     }
+}
+
+/// Waits until it serves its admin.
+fn ready_admin(process: &Process, root: &Path, url: &str) -> Result<Admin, StartError> {
+    let kubeconfig = root.join("admin.kubeconfig");
+    wait_ready(process, Duration::from_secs(120), || Admin::read(&kubeconfig)?.check_ready(url))?;
+    Admin::read(&kubeconfig).map_err(StartError)
 }
 
 /// What kcp's own kubeconfig says.

@@ -24,6 +24,7 @@ wait "$child"
 echo "$?" >"$exited.part"
 mv "$exited.part" "$exited"
 wait "$watcher"
+if [ -e "${exited%.exit}.keep" ]; then rm "${exited%.exit}.keep"; exit; fi
 [ -z "$folder" ] || until rm -rf "$folder"; do sleep 0.1; done
 "#;
 
@@ -87,6 +88,18 @@ impl Process {
         }
     }
 
+    /// Starts a program in the place of this one, which has ended. The folder stays.
+    pub(crate) fn start_again(&mut self, program: &Program<'_>) {
+        fs::write(self.exited.with_extension("keep"), "").unwrap();
+        self.end();
+        *self = Self::spawn(program);
+    }
+
+    fn end(&mut self) {
+        drop(self.supervisor.stdin.take());
+        let _ = self.supervisor.wait();
+    }
+
     /// The program's id.
     pub(crate) fn id(&self) -> &str {
         &self.pid
@@ -125,8 +138,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        drop(self.supervisor.stdin.take());
-        let _ = self.supervisor.wait();
+        self.end();
     }
 }
 
