@@ -1,8 +1,8 @@
 //! The integration tests of edge-core: one binary, one module for each subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod events;
 mod fuzzing;
-mod hostile;
 mod index;
 mod outcomes;
 mod scheduler;
