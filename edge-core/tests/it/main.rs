@@ -1,6 +1,7 @@
 //! The integration tests of edge-core: one binary, one module for each subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod counts;
 mod events;
 mod fuzzing;
 mod index;
@@ -9,4 +10,5 @@ mod scheduler;
 mod scripts;
 mod selectors;
 mod simulation;
+mod statuses;
 mod wire;
