@@ -33,6 +33,18 @@ pub use scheduler_machine::SchedulerMachine;
 pub use server::Server;
 pub use simulation::{Script as SimulationScript, Simulation, Tally};
 
+/// A history that follows from `bytes` runs as the oracle says, with slices and without.
+///
+/// # Panics
+///
+/// If it does not.
+pub fn script(bytes: &[u8]) {
+    let Some((&first, rest)) = bytes.split_first() else { return };
+    let script = Script::decode(rest);
+    IndexMachine::run(None, &script);
+    SchedulerMachine::run(None, [1, 2, 3, 5, 8][usize::from(first) % 5], &script);
+}
+
 /// An order that depends on the seed alone.
 fn shuffle<T>(list: &mut [T], seed: usize) {
     let mut state = seed as u64 ^ 0x9E37_79B9_7F4A_7C15;

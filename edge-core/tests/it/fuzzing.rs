@@ -1,17 +1,19 @@
 //! What fuzzing found once, and the first inputs of each target: `fuzz/inputs`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use edge_core::testing::{IndexMachine, SchedulerMachine, Script, adopt, naive};
+use edge_core::testing::{adopt, naive, script};
 
 /// The name of a target, and what it does with an input.
 type Target = (&'static str, fn(&[u8]));
 
+const TARGETS: [Target; 3] = [("adoption", adopt), ("script", script), ("selectors", naive::compare_selectors)];
+
 #[test]
 fn inputs_that_fuzzing_found() {
-    let targets: [Target; 3] = [("adoption", adopt), ("script", script), ("selectors", naive::compare_selectors)];
-    for (target, run) in targets {
+    for (target, run) in TARGETS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/inputs").join(target);
         let files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
         assert!(!files.is_empty());
@@ -19,10 +21,17 @@ fn inputs_that_fuzzing_found() {
     }
 }
 
-/// As in the fuzz target of that name.
-fn script(bytes: &[u8]) {
-    let Some((&first, rest)) = bytes.split_first() else { return };
-    let script = Script::decode(rest);
-    IndexMachine::run(None, &script);
-    SchedulerMachine::run(None, [1, 2, 3, 5, 8][usize::from(first) % 5], &script);
+/// A target without inputs, or whose inputs nobody replays, would be forgotten.
+#[test]
+fn every_target_is_replayed() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let names = |folder: &str| {
+        let files = fs::read_dir(fuzz.join(folder)).unwrap().map(|file| file.unwrap().path());
+        files.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    // `edge_kube::fuzzing` replays two of them.
+    let replayed: BTreeSet<_> =
+        TARGETS.map(|(name, _)| name).into_iter().chain(["input", "watch"]).map(str::to_owned).collect();
+    assert_eq!(names("targets"), replayed);
+    assert_eq!(names("inputs"), replayed);
 }

@@ -1,12 +1,14 @@
 //! The integration tests of edge-core: one binary, one module for each subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod counts;
+mod events;
 mod fuzzing;
-mod hostile;
 mod index;
 mod outcomes;
 mod scheduler;
 mod scripts;
 mod selectors;
 mod simulation;
+mod statuses;
 mod wire;

@@ -57,10 +57,16 @@ pub(crate) fn cases(start: usize, ops: usize) -> impl Strategy<Value = Case> {
     })
 }
 
-/// So many cases by default; `PROPTEST_CASES` asks for more in proportion, 256 being the default.
+/// So many cases by default; `PROPTEST_CASES` asks for more or less in proportion, 256 being the default, and
+/// `PROPTEST_MAX_SHRINK_ITERS` for less effort to make a failure small.
 pub(crate) fn config(cases: u32) -> ProptestConfig {
-    let default = ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() };
-    ProptestConfig { cases: (cases * default.cases).div_ceil(256), ..default }
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: (cases * default.cases).div_ceil(256),
+        failure_persistence: None,
+        max_shrink_iters: default.max_shrink_iters.min(20_000),
+        ..default
+    }
 }
 
 /// How names are hashed; `None` is the published way.

@@ -1,0 +1,147 @@
+//! What the status of an EdgePlacement says when something is in the way, and how a write of it that failed is repeated.
+
+use edge_core::event::Event;
+use edge_core::object::{
+    Condition, EdgePlacement, EdgePlacementStatus, LabelSelector, LabelSelectorRequirement, Location, ObjectKey,
+    ResourceRef,
+};
+use edge_core::publisher::{Action, Failure, Gate, Outcome, Publisher, Request, StatusFields, Time};
+use edge_core::scheduler::Options;
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey::new("ws", name)
+}
+
+/// Its operator is none, and its key is this one.
+fn invalid(key: &str) -> LabelSelector {
+    let requirement = LabelSelectorRequirement { key: key.into(), operator: "in".into(), values: Vec::new() };
+    LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() }
+}
+
+fn location(name: &str, selector: LabelSelector) -> Event {
+    let mut object = Location::default();
+    object.spec.resource =
+        Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
+    object.spec.instance_selector = Some(selector);
+    Event::location(key(name), object)
+}
+
+/// The EdgePlacement `p` has this selector, and its first slice is published.
+fn published(selector: LabelSelector, locations: &[Event]) -> Publisher {
+    let mut publisher = Publisher::new(Options::default());
+    publisher.set_status_fields(StatusFields::All);
+    locations.iter().for_each(|event| publisher.apply(event, Time::ZERO));
+    let mut object = EdgePlacement::default();
+    object.metadata.uid = "uid-p".into();
+    object.metadata.generation = 1;
+    object.spec.location_selectors.push(selector);
+    publisher.observe_status(&key("p"), EdgePlacementStatus::default());
+    publisher.apply(&Event::edge_placement(key("p"), object), Time::ZERO);
+    publisher.set_gate(Gate::Open, Time::ZERO);
+    let request = publisher.poll(Time::ZERO).unwrap();
+    let Action::Write(write) = request.action else { panic!("{:?}", request.action) };
+    let mut stored = write.object.unwrap();
+    stored.metadata.uid = "slice".into();
+    stored.metadata.resource_version = "1".into();
+    publisher.complete(request.id, Outcome::Slice(stored), Time::ZERO);
+    publisher
+}
+
+#[track_caller]
+fn condition(request: &Request) -> Condition {
+    let Action::Status(write) = &request.action else { panic!("{:?}", request.action) };
+    write.conditions.clone().unwrap().remove(0)
+}
+
+#[test]
+fn locations_that_cannot_be_resolved_are_named() {
+    let locations =
+        [location("good", LabelSelector::default()), location("l", invalid("a")), location("m", invalid("b"))];
+    let mut publisher = published(LabelSelector::default(), &locations);
+    let condition = condition(&publisher.poll(Time::ZERO).unwrap());
+    let wrong = "keeps the destinations that it had: spec.instanceSelector.matchExpressions[0].operator: Invalid value";
+    assert_eq!((&*condition.status, &*condition.reason), ("True", "Resolved"));
+    assert!(condition.message.contains(&format!("Location ws/l {wrong}")), "{}", condition.message);
+    assert!(condition.message.contains(&format!("; Location ws/m {wrong}")), "{}", condition.message);
+    assert!(!condition.message.contains("ws/good"), "{}", condition.message);
+}
+
+#[test]
+fn without_trouble_it_says_so() {
+    let mut publisher = published(LabelSelector::default(), &[]);
+    let condition = condition(&publisher.poll(Time::ZERO).unwrap());
+    assert_eq!(condition.message, "all SinglePlacementSlices are up to date");
+}
+
+/// Whatever others write into their objects, a message has a limit, and is cut between characters.
+#[test]
+fn messages_are_cut() {
+    for long in ["x".repeat(5_000), "ü".repeat(5_000), format!("x{}", "ü".repeat(5_000))] {
+        let locations: Vec<_> = (0..20).map(|i| location(&format!("l{i}"), invalid(&long))).collect();
+        let mut publisher = published(LabelSelector::default(), &locations);
+        let message = condition(&publisher.poll(Time::ZERO).unwrap()).message;
+        assert!(message.ends_with('…') && (1023..=1024 + '…'.len_utf8()).contains(&message.len()), "{}", message.len());
+    }
+}
+
+/// The times between tries of a status that always fails so.
+fn tries(failure: &Failure, count: usize) -> Vec<Time> {
+    let mut publisher = published(LabelSelector::default(), &[]);
+    let mut now = Time::ZERO;
+    let mut waits = Vec::new();
+    while waits.len() < count {
+        let request = publisher.poll(now).unwrap();
+        assert!(matches!(request.action, Action::Status(_)), "{:?}", request.action);
+        publisher.complete(request.id, Outcome::Failed(failure.clone()), now);
+        assert_eq!(publisher.poll(now), None, "{failure:?}: not at once");
+        let next = publisher.next_wakeup().unwrap();
+        waits.push(next - now);
+        now = next;
+    }
+    waits
+}
+
+#[test]
+fn a_status_that_failed_is_written_later_and_later() {
+    for failure in [Failure::NotDone("503".into()), Failure::Unknown("timeout".into()), Failure::Busy(None)] {
+        let waits = tries(&failure, 12);
+        // Full jitter: a random part of a limit that doubles from 400 ms to 30 s.
+        for (attempt, wait) in waits.iter().enumerate() {
+            let limit = (200 << (attempt + 1)).min(30_000) + 20;
+            assert!(*wait <= Time::from_millis(limit) && *wait >= Time::from_millis(20), "{failure:?}: {waits:?}");
+        }
+        assert!(waits.iter().any(|wait| *wait > Time::from_secs(5)), "{failure:?}: {waits:?}");
+    }
+}
+
+#[test]
+fn a_busy_server_says_when_to_write_the_status() {
+    let waits = tries(&Failure::Busy(Some(Time::from_secs(60))), 3);
+    assert!(waits.iter().all(|wait| *wait > Time::from_secs(60) && *wait < Time::from_secs(62)), "{waits:?}");
+}
+
+/// The server will not take it: that does not change by asking again.
+#[test]
+fn a_status_that_is_refused_is_tried_again_rarely() {
+    let waits = tries(&Failure::Rejected("422".into()), 8);
+    assert!(waits.iter().sum::<Time>() > Time::from_secs(40), "{waits:?}");
+}
+
+#[test]
+fn without_the_right_to_write_statuses_an_obstacle_is_reported() {
+    let mut publisher = published(LabelSelector::default(), &[]);
+    let request = publisher.poll(Time::ZERO).unwrap();
+    let forbidden = Failure::Forbidden("edgeplacements/status is forbidden".into());
+    publisher.complete(request.id, Outcome::Failed(forbidden), Time::ZERO);
+    assert_eq!(publisher.poll(Time::ZERO), None);
+    let obstacles = publisher.obstacles();
+    assert_eq!(obstacles.len(), 1);
+    assert!(obstacles[0].reason.contains("edgeplacements/status is forbidden"), "{obstacles:?}");
+    let now = publisher.next_wakeup().unwrap();
+    let request = publisher.poll(now).unwrap();
+    assert!(matches!(request.action, Action::Status(_)), "{:?}", request.action);
+    publisher.complete(request.id, Outcome::StatusWritten, now);
+    assert_eq!(publisher.obstacles(), []);
+    assert_eq!(publisher.poll(now), None);
+    assert!(publisher.is_idle());
+}
