@@ -62,7 +62,7 @@ impl Publisher {
         let (id, slice) = self.barred_aim(key)?;
         let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
         let held = self.published.held(key)?;
-        let span = slice.map(|slice| slices.span(slice));
+        let span = slice.map(|slice| slices.span(index, slice));
         let extra = self.keep(id, key, span.as_ref());
         let desired = slice.map(|slice| slices.draft(index, slice, Some(held), &published_uids(index, [held.slice])));
         let mut destinations = extra.clone();
@@ -93,7 +93,7 @@ impl Publisher {
     fn write_helper(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
         let (id, slice) = self.barred_aim(key)?;
         let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
-        let span = slice.map(|slice| slices.span(slice));
+        let span = slice.map(|slice| slices.span(index, slice));
         let extra = self.keep_lost(id, key, span.as_ref());
         let fits = slice.is_some_and(|slice| slices.len(slice) + extra.len() <= slices.max());
         let waits = slice.is_none() && !self.is_name_wanted(key);
