@@ -14,8 +14,8 @@
 //! ```
 //!
 //! No state per destination is kept: a slice is its fence and a count, and a pair knows the slice that it lies in, or those
-//! that a cut run reaches into ([`runs`]). What a slice holds is read from the index, and so are the names of fences as long
-//! as the index has them ([`bound`]).
+//! that a cut run reaches into (`slices/runs.rs`). What a slice holds is read from the index, and so are the names of fences
+//! as long as the index has them (`slices/bound.rs`).
 
 mod adopt;
 mod bound;
