@@ -58,6 +58,6 @@ fn bytes() {
     println!("a pair of EdgePlacement and Location, its part of slices included: {pair:.1} bytes");
     println!("a destination more of the same pairs: {destination:.3} bytes");
     assert!(sync_target <= 453.0, "{sync_target}");
-    assert!(pair <= 64.5, "{pair}");
-    assert!(destination <= 0.32, "{destination}");
+    assert!(pair <= 28.0, "{pair}");
+    assert!(destination <= 0.092, "{destination}");
 }

@@ -1,7 +1,8 @@
-//! Ids as newtypes over `u32`, and tables keyed by them.
+//! Ids as newtypes over `u32`, and tables keyed by them. An `Option` of an id is as small as the id.
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::num::NonZeroU32;
 use core::ops::{Index, IndexMut};
 use slab::Slab;
 
@@ -9,21 +10,30 @@ use slab::Slab;
 pub(crate) trait Id: Copy + Eq + fmt::Debug {
     fn from_index(index: usize) -> Self;
     fn index(self) -> usize;
+    /// The id as 32 bits, for lists of ids that say something else beside.
+    fn bits(self) -> NonZeroU32;
+    fn from_bits(bits: NonZeroU32) -> Self;
 }
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) struct $name(u32);
+        pub(crate) struct $name(NonZeroU32);
 
         impl Id for $name {
             fn from_index(index: usize) -> Self {
                 // 2^32 objects of a sort do not fit into memory: each costs tens of bytes.
-                Self(u32::try_from(index).unwrap_or(u32::MAX))
+                Self(NonZeroU32::MIN.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)))
             }
             fn index(self) -> usize {
-                self.0 as usize
+                self.0.get() as usize - 1
+            }
+            fn bits(self) -> NonZeroU32 {
+                self.0
+            }
+            fn from_bits(bits: NonZeroU32) -> Self {
+                Self(bits)
             }
         }
     )*};
@@ -44,6 +54,10 @@ ids! {
     /// A set of SyncTargets that one or more Locations hold.
     GroupId
     SliceId
+    /// The slices of a Location that fences cut, for one EdgePlacement.
+    RunId
+    /// A fence with names of its own.
+    FenceId
 }
 
 /// Values by id. Freed ids are given out again, so that memory stays proportional to what exists.

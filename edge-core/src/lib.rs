@@ -47,6 +47,7 @@ pub mod index;
 mod intern;
 pub mod lease;
 mod leaves;
+mod lists;
 pub mod object;
 pub mod order;
 pub mod publisher;

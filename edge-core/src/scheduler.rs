@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
-use crate::delta::Delta;
+use crate::delta::{Delta, IdRow};
 use crate::event::{Event, batch};
 use crate::id::PlacementId;
 use crate::index::Index;
@@ -115,11 +115,18 @@ impl Scheduler {
     /// What cannot be resolved takes what it keeps from the published slices, when an EdgePlacement is new or valid
     /// again; these destinations are in no delta. Does nothing where nothing has changed. Cost: in the slices that changed, and `O(destinations)` for each new EdgePlacement with published slices.
     pub fn settle(&mut self, published: &Published) {
-        self.settle_but(published, &BTreeSet::new());
+        self.lay_out(published, &BTreeSet::new());
+        self.slices.forget_touched();
     }
 
-    /// [`Self::settle`], leaving some EdgePlacements for later.
+    /// [`Self::settle`], leaving some EdgePlacements for later; tells what it did.
     pub(crate) fn settle_but(&mut self, published: &Published, skip: &BTreeSet<PlacementId>) -> Settled {
+        let (restored, laid_out) = self.lay_out(published, skip);
+        let (touched, left) = self.slices.take_touched();
+        Settled { touched, left, laid_out, restored }
+    }
+
+    fn lay_out(&mut self, published: &Published, skip: &BTreeSet<PlacementId>) -> (Vec<IdRow>, Vec<PlacementId>) {
         let mut restored = Vec::new();
         if self.index.has_unresolved() {
             for (placement, id) in self.slices.unsettled(&self.index) {
@@ -131,7 +138,7 @@ impl Scheduler {
                 }
             }
         }
-        Settled { restored, ..self.slices.settle(&self.index, published, skip) }
+        (restored, self.slices.settle(&self.index, published, skip))
     }
 
     /// Forgets how destinations were cut: what is published will tell.

@@ -13,10 +13,12 @@
 //!   plan     what is to be written, in an order that is safe one by one
 //! ```
 //!
-//! No state per destination is kept: a slice is its fence and a count, and a pair knows the slice that it lies in, if it
-//! lies in one. What a slice holds is read from the index.
+//! No state per destination is kept: a slice is its fence and a count, and a pair knows the slice that it lies in, or those
+//! that a cut run reaches into (`slices/runs.rs`). What a slice holds is read from the index, and so are the names of fences
+//! as long as the index has them (`slices/bound.rs`).
 
 mod adopt;
+mod bound;
 mod content;
 mod digest;
 mod fence;
@@ -26,8 +28,10 @@ mod name;
 mod names;
 mod plan;
 mod published;
+mod runs;
 mod sequence;
 mod settle;
+mod touched;
 mod validate;
 
 pub(crate) use content::published_uids;
@@ -41,18 +45,21 @@ pub use published::Published;
 
 pub use fence::FENCE_ANNOTATION;
 pub(crate) use fence::{Fence, Span};
+pub(crate) use touched::Touch;
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use hashbrown::HashMap;
-use indexmap::IndexMap;
 
 use crate::delta::IdRow;
-use crate::id::{LocationId, PlacementId, SliceId, Table};
+use crate::id::{FenceId, LocationId, PlacementId, SliceId, Table};
 use crate::index::Index;
+use crate::lists::Lists;
 use crate::object::ObjectKey;
 use crate::order::Position;
-use names::Names;
+use bound::Bound;
+use names::{Name, Names};
+use runs::{Runs, Slot};
+use touched::Touched;
 
 /// The most destinations that a slice may be told to hold: with the longest names that is 0.7 MB, and etcd refuses
 /// requests above 1.5 MB.
@@ -70,43 +77,36 @@ pub const DEFAULT_DESTINATIONS_PER_SLICE: usize = 100;
 #[derive(Debug)]
 struct Slice {
     placement: PlacementId,
-    fence: Fence,
+    bound: Bound,
     /// Which of its possible names it has.
     attempt: u32,
-    count: usize,
-    /// The count has to be taken again.
-    stale: bool,
+    count: u32,
+    /// Its place in the list of touched slices, if that is there.
+    touched: u32,
     /// Its neighbours in the order of fences: finding out that there is nothing to merge must not take a search.
     before: Option<SliceId>,
     after: Option<SliceId>,
 }
 
 impl Slice {
-    /// Whether it has the name of its EdgePlacement.
-    fn has_first_name(&self) -> bool {
-        self.fence.is_first() && self.attempt == 0
+    fn count(&self) -> usize {
+        self.count as usize
     }
-}
 
-/// Which slice the destinations of a pair lie in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
-    /// There are none.
-    Empty,
-    /// All in this one.
-    In(SliceId),
-    /// The Location's run is cut by a fence.
-    Spans,
-}
+    /// So many destinations came, and so many went.
+    fn count_changes(&mut self, came: usize, went: usize) {
+        self.set_count((self.count() + came).saturating_sub(went));
+    }
 
-/// Which events changed a slice's content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Touch {
-    /// The number of the first one.
-    pub(crate) first: u64,
-    last: u64,
-    /// How many.
-    pub(crate) events: u32,
+    /// A destination came or went.
+    fn count_one(&mut self, came: bool) {
+        self.count = if came { self.count.saturating_add(1) } else { self.count.saturating_sub(1) };
+    }
+
+    fn set_count(&mut self, count: usize) {
+        // 2^32 destinations in one range do not fit into memory: their SyncTargets would not.
+        self.count = u32::try_from(count).unwrap_or(u32::MAX);
+    }
 }
 
 /// What a settling did.
@@ -127,16 +127,22 @@ pub(crate) struct Settled {
 pub(crate) struct Slices {
     max: usize,
     slices: Table<SliceId, Slice>,
+    /// Fences whose names the index has not got, or may lose.
+    fences: Table<FenceId, Fence>,
+    /// The fence of all first slices.
+    first: FenceId,
     /// The slices of each active EdgePlacement that has been laid out, by fence.
-    layouts: HashMap<PlacementId, Vec<SliceId>>,
+    layouts: Lists<PlacementId, SliceId>,
     /// For each Location, a slot for each of its pairs, in the index's order of pairs.
-    slots: HashMap<LocationId, Vec<Slot>>,
+    slots: Lists<LocationId, Slot>,
+    /// The slices of Locations that are cut.
+    runs: Runs,
     /// Further slices, found by the hash of their name.
     names: Names,
     /// How many events were followed.
     events: u64,
     /// Slices whose content changed since the last settling.
-    touched: IndexMap<SliceId, Touch, hashbrown::DefaultHashBuilder>,
+    touched: Touched,
     /// Names that slices no longer have, since the last settling.
     left: Vec<ObjectKey>,
     /// Which names others have was looked at when this was [`Published::names_version`].
@@ -153,14 +159,19 @@ pub(crate) struct Slices {
 
 impl Slices {
     pub(crate) fn new(max: usize) -> Self {
+        let mut fences = Table::default();
+        let first = fences.insert(Fence::first());
         Self {
             max,
             slices: Table::default(),
-            layouts: HashMap::new(),
-            slots: HashMap::new(),
+            fences,
+            first,
+            layouts: Lists::default(),
+            slots: Lists::default(),
+            runs: Runs::default(),
             names: Names::default(),
             events: 0,
-            touched: IndexMap::default(),
+            touched: Touched::default(),
             left: Vec::new(),
             names_seen: None,
             unsettled: BTreeSet::new(),
@@ -172,12 +183,18 @@ impl Slices {
 
     /// Notes that the last event changed what a slice should hold.
     fn touch(&mut self, slice: SliceId) {
-        let now = self.events;
-        let touch = self.touched.entry(slice).or_insert(Touch { first: now, last: now, events: 1 });
-        if touch.last != now {
-            touch.last = now;
-            touch.events = touch.events.saturating_add(1);
-        }
+        self.touched.touch(slice, &mut self.slices[slice].touched, self.events);
+    }
+
+    /// Which slices changed since this was asked last, and which names no slice has any more.
+    pub(crate) fn take_touched(&mut self) -> (Vec<(SliceId, Touch)>, Vec<ObjectKey>) {
+        (self.touched.take(), core::mem::take(&mut self.left))
+    }
+
+    /// The same, if nobody wants to know.
+    pub(crate) fn forget_touched(&mut self) {
+        self.touched.clear();
+        self.left = Vec::new();
     }
 
     /// The number of the last event.
@@ -187,33 +204,38 @@ impl Slices {
 
     /// The slices of an EdgePlacement by fence; none before it is settled.
     pub(crate) fn layout(&self, placement: PlacementId) -> &[SliceId] {
-        self.layouts.get(&placement).map_or(&[], Vec::as_slice)
+        self.layouts.get(placement)
+    }
+
+    /// Whether an EdgePlacement has a layout.
+    pub(crate) fn is_laid_out(&self, placement: PlacementId) -> bool {
+        !self.layout(placement).is_empty()
     }
 
     /// Where a slice stands among those of its EdgePlacement.
-    fn place_of(&self, slice: SliceId) -> usize {
-        let entry = &self.slices[slice];
-        self.layout(entry.placement).partition_point(|&other| self.slices[other].fence < entry.fence)
+    fn place_of(&self, index: &Index, slice: SliceId) -> usize {
+        let place = self.place(index, slice);
+        self.layout(self.slices[slice].placement).partition_point(|&other| self.place(index, other) < place)
     }
 
     /// Makes a slice without neighbours, and enters its name.
-    fn add(&mut self, index: &Index, placement: PlacementId, fence: Fence, attempt: u32) -> SliceId {
-        let slice = Slice { placement, fence, attempt, count: 0, stale: false, before: None, after: None };
+    fn add(&mut self, placement: PlacementId, bound: Bound, name: Name) -> SliceId {
+        let slice = Slice { placement, bound, attempt: 0, count: 0, touched: 0, before: None, after: None };
         let slice = self.slices.insert(slice);
-        self.name(index, slice);
+        self.name(slice, name);
         slice
     }
 
     /// Forgets all layouts: they are made anew, from what is published. Another scheduler may have cut it differently.
     pub(crate) fn forget(&mut self, index: &Index) {
-        for (placement, layout) in core::mem::take(&mut self.layouts) {
+        let placements: Vec<PlacementId> = self.layouts.iter().map(|(placement, _)| placement).collect();
+        for placement in placements {
             self.unsettled.insert(placement);
-            for slice in layout {
-                self.drop_slice(index, slice);
-            }
+            self.drop_layout(index, placement);
         }
         self.displaced.clear();
-        self.slots.values_mut().flatten().for_each(|slot| *slot = Slot::Empty);
+        self.slots.values_mut().for_each(|slot| *slot = Slot::EMPTY);
+        self.runs = Runs::default();
     }
 
     /// Makes `after` the neighbour after `before`.
@@ -226,17 +248,6 @@ impl Slices {
         }
     }
 
-    /// The fence that ends a slice; `None` for the last one.
-    fn upper(&self, slice: SliceId) -> Option<Position<'_>> {
-        self.slices[slice].after.map(|after| self.slices[after].fence.place())
-    }
-
-    /// The range of a slice.
-    pub(crate) fn span(&self, slice: SliceId) -> Span {
-        let entry = &self.slices[slice];
-        Span { lower: entry.fence.clone(), upper: entry.after.map(|after| self.slices[after].fence.clone()) }
-    }
-
     /// The EdgePlacement that a slice belongs to.
     pub(crate) fn placement_of(&self, slice: SliceId) -> PlacementId {
         self.slices[slice].placement
@@ -244,7 +255,7 @@ impl Slices {
 
     /// How many destinations a slice should hold.
     pub(crate) fn len(&self, slice: SliceId) -> usize {
-        self.slices[slice].count
+        self.slices[slice].count()
     }
 
     /// How many slices there are.
@@ -254,17 +265,12 @@ impl Slices {
 
     /// How many destinations there are, as of the last settling. `O(slices)`.
     pub(crate) fn destination_count(&self) -> usize {
-        self.layouts.values().flatten().map(|&slice| self.slices[slice].count).sum()
+        self.slices.iter().map(|(_, slice)| slice.count()).sum()
     }
 
     /// How many destinations a slice may hold.
     pub(crate) fn max(&self) -> usize {
         self.max
-    }
-
-    /// Whether an EdgePlacement has a layout.
-    pub(crate) fn is_laid_out(&self, placement: PlacementId) -> bool {
-        self.layouts.contains_key(&placement)
     }
 
     /// The slice that should have this name.
@@ -285,12 +291,12 @@ impl Slices {
 
     /// The cluster and name of a slice.
     pub(crate) fn key(&self, index: &Index, slice: SliceId) -> ObjectKey {
-        let entry = &self.slices[slice];
-        slice_key(index, entry.placement, &entry.fence, entry.attempt)
+        let Slice { placement, attempt, .. } = self.slices[slice];
+        slice_key(index, placement, self.place(index, slice), attempt)
     }
 }
 
-fn slice_key(index: &Index, placement: PlacementId, fence: &Fence, attempt: u32) -> ObjectKey {
+fn slice_key(index: &Index, placement: PlacementId, fence: Position<'_>, attempt: u32) -> ObjectKey {
     let placement = &index.placements[placement];
     let cluster = index.cluster(placement.cluster).name();
     ObjectKey::new(cluster, name::slice_name(cluster, &placement.name, fence, attempt))

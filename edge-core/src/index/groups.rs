@@ -114,6 +114,14 @@ impl Index {
         }
     }
 
+    /// The Locations that hold a group, and whether all of their pairs have it.
+    pub(crate) fn holders(&self, group: GroupId) -> (&[LocationId], bool) {
+        match &self.groups[group].users {
+            Users::Locations { locations, .. } => (locations, true),
+            Users::Frozen { location, .. } => (core::slice::from_ref(location), false),
+        }
+    }
+
     /// Every pair that has the group, with its place in the Location's list.
     pub(crate) fn visit_pairs(&self, group: GroupId, mut visit: impl FnMut(PlacementId, LocationId, usize)) {
         match &self.groups[group].users {

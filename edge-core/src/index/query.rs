@@ -306,6 +306,26 @@ impl Index {
         Position { sync_target: Hashed::new(entry.hash, &entry.name), ..self.position(location) }
     }
 
+    /// A SyncTarget's name with its hash.
+    pub(crate) fn hashed(&self, sync_target: SyncTargetId) -> Hashed<'_> {
+        super::hashed(&self.sync_targets[sync_target])
+    }
+
+    /// Whether a SyncTarget is in a group. `O(log n)`.
+    pub(crate) fn is_member(&self, group: GroupId, sync_target: SyncTargetId) -> bool {
+        self.members(group).contains(|have| self.cmp_sync_targets(have, sync_target))
+    }
+
+    /// Where an EdgePlacement stands in the list of pairs of a Location, if both are a pair. `O(log n)`.
+    pub(crate) fn pair_at(&self, placement: PlacementId, location: LocationId) -> Option<usize> {
+        self.locations[location].pairs.binary_search(&placement).ok()
+    }
+
+    /// Whether the pair at `at` has a group.
+    pub(crate) fn pair_has(&self, location: LocationId, at: usize, group: GroupId) -> bool {
+        self.group_of(self.locations[location].pairs[at], location) == Some(group)
+    }
+
     /// How the Location's run compares with a place: equal if the place is in the run.
     pub(crate) fn cmp_run(&self, location: LocationId, place: Position<'_>) -> Ordering {
         let run = self.position(location);

@@ -144,7 +144,7 @@ impl Publisher {
         let draft = slices.draft(index, slice, held, &published_uids(index, held.map(|held| held.slice)));
         let slot = self.slots.get(key)?;
         let certain = !slot.tainted && slot.maybe.is_none();
-        let span = slices.span(slice);
+        let span = slices.span(index, slice);
         let at = slices.events();
         if draft.current && certain {
             if let Some(slot) = self.slots.get_mut(key) {

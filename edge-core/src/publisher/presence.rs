@@ -133,8 +133,8 @@ impl Publisher {
 
     /// The slice that should have a place.
     fn owner(&self, id: PlacementId, position: Position<'_>) -> Option<ObjectKey> {
-        let slices = self.scheduler.slices();
-        slices.is_laid_out(id).then(|| slices.key(self.scheduler.index(), slices.find(id, position)))
+        let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
+        slices.is_laid_out(id).then(|| slices.key(index, slices.find(index, id, position)))
     }
 
     /// What stands in the way of a slice of the EdgePlacement having only `span` from now on.

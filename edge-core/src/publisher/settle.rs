@@ -239,7 +239,7 @@ impl Publisher {
             let holder = slices.holder(index, &key).filter(|&slice| slices.placement_of(slice) == id);
             match holder.filter(|_| !touched.contains(&key)) {
                 Some(slice) => {
-                    let span = slices.span(slice);
+                    let span = slices.span(index, slice);
                     self.slot(&key).content = Content::Range { span, at, extra: Vec::new() };
                     self.make_thin(&key);
                     // A read for another reason may be under way.

@@ -65,7 +65,7 @@ impl Publisher {
         let (id, slice) = self.barred_aim(key)?;
         let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
         let held = self.published.held(key)?;
-        let span = slice.map(|slice| slices.span(slice));
+        let span = slice.map(|slice| slices.span(index, slice));
         let mut extra = self.keep(id, key, span.as_ref());
         if extra.len() > slices.max() {
             extra = self.keep_lost(id, key, span.as_ref());
@@ -99,7 +99,7 @@ impl Publisher {
     fn write_helper(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
         let (id, slice) = self.barred_aim(key)?;
         let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
-        let span = slice.map(|slice| slices.span(slice));
+        let span = slice.map(|slice| slices.span(index, slice));
         let extra = self.keep_lost(id, key, span.as_ref());
         let fits = slice.is_some_and(|slice| slices.len(slice) + extra.len() <= slices.max());
         let waits = slice.is_none() && !self.is_name_wanted(key) && !self.has_unwanted(id, key);

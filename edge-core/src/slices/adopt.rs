@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use super::content::is_current;
 use super::fence::{FENCE_ANNOTATION, Fence};
-use super::{Published, Settled, Slice, Slices, slice_key};
+use super::names::Name;
+use super::{Published, Slices, slice_key};
 use crate::id::{PlacementId, SliceId};
 use crate::index::Index;
 use crate::object::ObjectKey;
@@ -19,7 +20,13 @@ impl Slices {
     }
 
     /// Lays out new EdgePlacements, gives way to names of others, splits and merges. Those of `skip` are left for later.
-    pub(crate) fn settle(&mut self, index: &Index, published: &Published, skip: &BTreeSet<PlacementId>) -> Settled {
+    /// Returns the EdgePlacements that have a layout from now on.
+    pub(crate) fn settle(
+        &mut self,
+        index: &Index,
+        published: &Published,
+        skip: &BTreeSet<PlacementId>,
+    ) -> Vec<PlacementId> {
         // A first name outranks further ones.
         let mut newcomers: Vec<ObjectKey> = self.newcomers.iter().map(|&id| index.placement_key(id)).collect();
         newcomers.sort_unstable();
@@ -43,12 +50,7 @@ impl Slices {
         }
         self.move_back(index, published);
         self.balance(index, published);
-        Settled {
-            touched: self.touched.drain(..).collect(),
-            left: core::mem::take(&mut self.left),
-            laid_out: unsettled.into_iter().map(|(_, id)| id).collect(),
-            restored: Vec::new(),
-        }
+        unsettled.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Slices whose name a stranger has taken get their next one; so do those whose name a published slice has that stays
@@ -79,29 +81,40 @@ impl Slices {
             let first = self.layout(placement)[0];
             self.left.push(self.key(index, first));
             self.unname(index, first);
-            self.slices[first].attempt = 0;
+            let name = Self::name_at(index, placement, self.place(index, first), 0);
+            self.name(first, name);
             self.touch(first);
         }
     }
 
     fn lay_out(&mut self, index: &Index, published: &Published, key: &ObjectKey, placement: PlacementId) {
         let mut layout: Vec<SliceId> = Vec::new();
-        for (fence, attempt) in self.ranges(index, published, key, placement) {
-            let slice = self.add(index, placement, fence, attempt);
+        for (fence, name) in self.ranges(index, published, key, placement) {
+            let bound = self.named_bound(fence);
+            let slice = self.add(placement, bound, name);
             self.link(layout.last().copied(), Some(slice));
             layout.push(slice);
         }
         if self.slices[layout[0]].attempt > 0 {
             self.displaced.insert(placement);
         }
-        self.layouts.insert(placement, layout.clone());
+        self.layouts.entry(placement).clone_from(&layout);
+        if let [first] = *layout {
+            let segments = self.segments(index, first);
+            if segments.iter().map(|segment| segment.len).sum::<usize>() > self.max {
+                self.split(index, published, first, &segments);
+                self.layouts.entry(placement).shrink_to_fit();
+                return;
+            }
+        }
         for &slice in &layout {
-            self.refill(index, slice);
+            let segments = self.segments(index, slice);
+            self.fill(index, slice, &segments);
         }
         // Only what is written anyway is considered for merging; what is too full, or empty and not the first, cannot stay.
         for slice in layout {
-            let Slice { count, before, .. } = self.slices[slice];
-            let stays = count <= self.max && (count > 0 || before.is_none());
+            let count = self.len(slice);
+            let stays = count <= self.max && (count > 0 || self.slices[slice].before.is_none());
             if !stays || !is_current(self, index, published, slice) {
                 self.touch(slice);
             }
@@ -118,24 +131,25 @@ impl Slices {
         published: &Published,
         key: &ObjectKey,
         placement: PlacementId,
-    ) -> Vec<(Fence, u32)> {
+    ) -> Vec<(Fence, Name)> {
         let first = Fence::first();
-        let mut ranges: Vec<(Fence, u32)> = Vec::new();
+        let stem = Self::stem(index, placement);
+        let mut ranges: Vec<(Fence, Name)> = Vec::new();
         for (name, slice) in published.slices_of(key) {
             let Some(annotation) = slice.metadata.annotations.get(FENCE_ANNOTATION) else { continue };
             let Some((fence, attempt)) = Fence::parse(annotation, index.name_hash()) else { continue };
             let is_further = !(fence.is_first() && attempt == 0);
             let own = ObjectKey::new(key.cluster.as_str(), name);
-            if is_further && slice_key(index, placement, &fence, attempt) == own && name != key.name {
+            if is_further && slice_key(index, placement, fence.place(), attempt) == own && name != key.name {
                 // A first name outranks: the range stays, under the next name.
-                let attempt = self.free_attempt(index, published, placement, &fence, attempt);
-                ranges.push((fence, attempt));
+                let name = self.free_name(index, published, placement, &stem, fence.place(), attempt);
+                ranges.push((fence, name));
             }
         }
         if self.is_free(index, published, placement, key) {
-            ranges.push((first, 0));
+            ranges.push((first.clone(), Self::name_at(index, placement, first.place(), 0)));
         } else if !ranges.iter().any(|(fence, _)| fence.is_first()) {
-            ranges.push((first.clone(), self.free_attempt(index, published, placement, &first, 1)));
+            ranges.push((first.clone(), self.free_name(index, published, placement, &stem, first.place(), 1)));
         }
         ranges.sort_unstable();
         ranges.dedup_by(|next, kept| next.0 == kept.0);

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::Slices;
 use super::digest::Digest;
-use super::fence::FENCE_ANNOTATION;
+use super::fence::{FENCE_ANNOTATION, annotation};
 use super::name::{SOURCE_PLACEMENT, label_value};
 use super::published::{Published, is_placement};
 use crate::id::{PlacementId, SliceId};
@@ -65,8 +65,8 @@ impl Slices {
     /// published one.
     fn destinations<'a>(&self, index: &'a Index, slice: SliceId, uids: &Uids<'a>) -> Vec<DestinationRef<'a>> {
         let placement = self.slices[slice].placement;
-        let mut destinations = Vec::with_capacity(self.slices[slice].count);
-        let lower = self.slices[slice].fence.place();
+        let mut destinations = Vec::with_capacity(self.len(slice));
+        let lower = self.place(index, slice);
         for segment in self.segments(index, slice) {
             let Some(group) = index.group_of(placement, segment.location) else { continue };
             let inside = index.cmp_run(segment.location, lower).is_eq();
@@ -112,8 +112,9 @@ impl Slices {
         let before = published.map(|held| held.slice);
         let mut metadata = self.metadata(index, entry.placement, &self.key(index, slice), before);
         // The range of the first slice needs no telling, and what is there is not believed.
-        if !entry.has_first_name() {
-            metadata.annotations.insert(FENCE_ANNOTATION.into(), entry.fence.annotation(entry.attempt));
+        if !self.has_first_name(slice) {
+            let fence = annotation(self.place(index, slice), entry.attempt);
+            metadata.annotations.insert(FENCE_ANNOTATION.into(), fence);
         }
         let current = published.is_some_and(|have| have.slice.metadata == metadata && have.has(&destinations, digest));
         Draft { metadata, destinations, digest, current }

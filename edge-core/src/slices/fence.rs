@@ -54,11 +54,6 @@ impl Fence {
         }
     }
 
-    pub(super) fn annotation(&self, attempt: u32) -> String {
-        let Position { cluster, location, sync_target } = self.place();
-        format!("{HASH_VERSION}/{attempt}/{}/{}/{}", cluster.name(), location.name(), sync_target.name())
-    }
-
     /// Reads an annotation; `None` if it is of another version or not readable.
     pub(super) fn parse(annotation: &str, hash: NameHash) -> Option<(Self, u32)> {
         let mut parts = annotation.split('/');
@@ -74,6 +69,26 @@ impl Fence {
             sync_target: hash.hashed(sync_target),
         };
         Some((Self::at(place), attempt.parse().ok()?))
+    }
+}
+
+/// What the annotation says of a fence, and of which of its possible names the slice has.
+pub(super) fn annotation(fence: Position<'_>, attempt: u32) -> String {
+    let mut annotation = String::new();
+    annotate(fence, attempt, |text| annotation.push_str(text));
+    annotation
+}
+
+/// [`annotation`] piece by piece.
+pub(super) fn annotate(fence: Position<'_>, attempt: u32, mut push: impl FnMut(&str)) {
+    push(HASH_VERSION);
+    match attempt {
+        0 => push("/0"), // as nearly always
+        _ => push(&format!("/{attempt}")),
+    }
+    for part in [fence.cluster, fence.location, fence.sync_target] {
+        push("/");
+        push(part.name());
     }
 }
 

@@ -2,40 +2,33 @@
 
 use alloc::vec::Vec;
 
-use super::{Slices, Slot};
+use super::Slices;
+use super::bound::Bound;
+use super::runs::{Lies, Slot};
 use crate::delta::{Change, PairChange, PlacementChange};
-use crate::id::{GroupId, LocationId, PlacementId, SliceId};
+use crate::id::{GroupId, LocationId, PlacementId, RunId, SliceId, SyncTargetId};
 use crate::index::Index;
-use crate::order::Position;
+use crate::order::{Hashed, Position};
 
 impl Slices {
     /// Takes in what the last event changed. The index is as it was right after that event.
     pub(crate) fn follow(&mut self, index: &Index) {
         self.events += 1;
+        // Of an EdgePlacement that goes, the pairs that went before it need no following.
+        if let Some(&Change::Placement { placement, change: PlacementChange::Removed }) = index.changes.last() {
+            self.drop_layout(index, placement);
+        }
         for change in &index.changes {
             match *change {
-                Change::Member { group, sync_target, joined } => {
-                    let emptied = index.members(group).is_empty();
+                Change::Member { group, sync_target, joined } => self.follow_member(index, group, sync_target, joined),
+                Change::Renewed { group, sync_target } => {
+                    let name = index.hashed(sync_target);
                     index.visit_pairs(group, |placement, location, at| {
-                        let Some(slice) =
-                            self.slice_of(index, placement, location, at, || index.position_of(location, sync_target))
-                        else {
-                            return;
-                        };
-                        let count = &mut self.slices[slice].count;
-                        *count = if joined { *count + 1 } else { count.saturating_sub(1) };
-                        self.touch(slice);
-                        if emptied {
-                            self.set_slot(location, at, Slot::Empty);
+                        if let Some(slice) = self.slice_of(index, placement, location, at, name) {
+                            self.touch(slice);
                         }
                     });
                 }
-                Change::Renewed { group, sync_target } => index.visit_pairs(group, |placement, location, at| {
-                    let place = || index.position_of(location, sync_target);
-                    if let Some(slice) = self.slice_of(index, placement, location, at, place) {
-                        self.touch(slice);
-                    }
-                }),
                 Change::Pair { placement, location, at, change } => {
                     self.follow_pair(index, placement, location, at, change);
                 }
@@ -44,11 +37,57 @@ impl Slices {
         }
     }
 
+    /// `O(1)` for each pair of the group, `O(log slices)` where the run is cut: this is what most events come to.
+    fn follow_member(&mut self, index: &Index, group: GroupId, sync_target: SyncTargetId, joined: bool) {
+        let name = index.hashed(sync_target);
+        let (locations, by_all) = index.holders(group);
+        let (mut unplaced, mut unbound) = (Vec::new(), Vec::new());
+        let Self { slots, slices, runs, fences, touched, events, .. } = &mut *self;
+        for &location in locations {
+            let own = Bound::At { location, sync_target: Some(sync_target) };
+            for (at, slot) in slots.get(location).iter().enumerate() {
+                if !by_all && !index.pair_has(location, at, group) {
+                    continue;
+                }
+                let begins_after = |slice: SliceId| slices[slice].bound.place(fences, index).sync_target > name;
+                let slice = match slot.get() {
+                    Lies::In(slice) => slice,
+                    Lies::Cut(run) => runs.find(run, name, begins_after),
+                    Lies::Nowhere => {
+                        unplaced.push((location, at));
+                        continue;
+                    }
+                };
+                let entry = &mut slices[slice];
+                entry.count_one(joined);
+                touched.touch(slice, &mut entry.touched, *events);
+                if !joined && entry.bound == own {
+                    unbound.push((slice, location));
+                }
+            }
+        }
+        for (slice, location) in unbound {
+            self.unbind(index, slice, location, |_| true);
+        }
+        // Those whose group was empty, and those of EdgePlacements without a layout.
+        for (location, at) in unplaced {
+            let placement = index.locations[location].pairs[at];
+            if let Some(slice) = self.slice_of(index, placement, location, at, name) {
+                self.slices[slice].count_one(joined);
+                self.touch(slice);
+            }
+        }
+        if index.members(group).is_empty() {
+            index.visit_pairs(group, |_, location, at| self.set_slot(location, at, Slot::EMPTY));
+        }
+    }
+
     fn follow_placement(&mut self, index: &Index, placement: PlacementId, change: PlacementChange) {
         match change {
             PlacementChange::Added | PlacementChange::Resumed => {
                 if change == PlacementChange::Added {
                     self.newcomers.insert(placement);
+                    self.names.placement_came(&index.placements[placement].name);
                 }
                 self.suspended.remove(&placement);
                 self.unsettled.insert(placement);
@@ -57,6 +96,7 @@ impl Slices {
             PlacementChange::Removed | PlacementChange::Suspended => {
                 if change == PlacementChange::Removed {
                     self.newcomers.remove(&placement);
+                    self.names.placement_went(&index.placements[placement].name);
                     self.suspended.remove(&placement);
                 } else {
                     self.suspended.insert(placement);
@@ -64,14 +104,13 @@ impl Slices {
                 self.names_seen = None;
                 self.unsettled.remove(&placement);
                 self.displaced.remove(&placement);
-                for slice in self.layouts.remove(&placement).unwrap_or_default() {
-                    self.drop_slice(index, slice);
-                }
+                self.drop_layout(index, placement);
             }
             // Every slice names its owner by UID.
             PlacementChange::Renewed => {
-                let slices: Vec<SliceId> = self.layout(placement).to_vec();
-                slices.into_iter().for_each(|slice| self.touch(slice));
+                for at in 0..self.count(placement) {
+                    self.touch(self.layout(placement)[at]);
+                }
             }
         }
     }
@@ -84,113 +123,125 @@ impl Slices {
         at: usize,
         change: PairChange,
     ) {
-        let len = |group: Option<GroupId>| group.map_or(0, |group| index.members(group).len());
-        let (old, new) = match change {
-            PairChange::Added { new } => {
-                self.slots.entry(location).or_default().insert(at, Slot::Empty);
-                (0, len(new))
-            }
-            PairChange::Removed { old } => (len(old), 0),
-            PairChange::Regrouped { old, new } => (len(old), len(new)),
-        };
-        if self.layouts.contains_key(&placement) {
-            if self.slot(location, at) == Slot::Empty && new > 0 {
-                let slot = self.find_slot(index, placement, location);
-                self.set_slot(location, at, slot);
-            }
-            match self.slot(location, at) {
-                Slot::Empty => {}
-                Slot::In(slice) => {
-                    let count = &mut self.slices[slice].count;
-                    *count = (*count + new).saturating_sub(old);
-                    self.touch(slice);
-                }
-                Slot::Spans => self.recount_run(index, placement, location),
-            }
-            if new == 0 {
-                self.set_slot(location, at, Slot::Empty);
-            }
+        if let PairChange::Added { .. } = change {
+            self.slots.insert(location, at, Slot::EMPTY);
+        }
+        if self.is_laid_out(placement) {
+            self.follow_run(index, placement, location, at, change);
         }
         if let PairChange::Removed { .. } = change {
-            self.remove_slot(location, at);
+            self.set_slot(location, at, Slot::EMPTY);
+            self.slots.remove(location, at);
         }
     }
 
-    /// The slice of one destination of a pair; `None` if the EdgePlacement has no layout.
-    fn slice_of<'a>(
+    /// The run of a pair has the members of another group from now on.
+    fn follow_run(
         &mut self,
         index: &Index,
         placement: PlacementId,
         location: LocationId,
         at: usize,
-        place: impl FnOnce() -> Position<'a>,
-    ) -> Option<SliceId> {
-        if self.slot(location, at) == Slot::Empty {
-            if !self.layouts.contains_key(&placement) {
-                return None;
+        change: PairChange,
+    ) {
+        let (old, new, goes) = match change {
+            PairChange::Added { new } => (None, new, false),
+            PairChange::Removed { old } => (old, None, true),
+            PairChange::Regrouped { old, new } => (old, new, false),
+        };
+        let len = |group: Option<GroupId>| group.map_or(0, |group| index.members(group).len());
+        let (came, went) = (len(new), len(old));
+        let mut slot = self.slot(location, at);
+        if slot == Slot::EMPTY && came > 0 {
+            slot = self.seek_slot(index, placement, location, at);
+        }
+        match slot.get() {
+            Lies::Nowhere if goes => {
+                let slice = self.find(index, placement, index.position(location));
+                self.unbind(index, slice, location, |_| true);
             }
-            let slot = self.find_slot(index, placement, location);
-            self.set_slot(location, at, slot);
+            Lies::Nowhere => {}
+            Lies::In(slice) => {
+                self.slices[slice].count_changes(came, went);
+                self.touch(slice);
+                self.unbind(index, slice, location, |_| goes);
+            }
+            Lies::Cut(run) => {
+                self.recount_run(index, run, old, new);
+                let stays = |sync_target: Option<SyncTargetId>| match (sync_target, new) {
+                    (Some(sync_target), Some(group)) => index.is_member(group, sync_target),
+                    (Some(_), None) => false,
+                    (None, _) => true,
+                };
+                for part in self.parts(slot) {
+                    self.unbind(index, part, location, |sync_target| goes || !stays(sync_target));
+                }
+            }
         }
-        match self.slot(location, at) {
-            Slot::In(slice) => Some(slice),
-            Slot::Spans => Some(self.find(placement, place())),
-            Slot::Empty => None,
+        if came == 0 {
+            self.set_slot(location, at, Slot::EMPTY);
         }
     }
 
-    /// The slice whose range has a place.
-    pub(crate) fn find(&self, placement: PlacementId, place: Position<'_>) -> SliceId {
-        let layout = self.layout(placement);
-        layout[layout.partition_point(|&slice| self.slices[slice].fence.place() <= place).saturating_sub(1)]
-    }
-
-    fn find_slot(&self, index: &Index, placement: PlacementId, location: LocationId) -> Slot {
-        let slice = self.find(placement, index.position(location));
-        let cut = self.upper(slice).is_some_and(|upper| index.cmp_run(location, upper).is_eq());
-        if cut { Slot::Spans } else { Slot::In(slice) }
-    }
-
-    /// All slices that a Location's run reaches into have to be counted again.
-    fn recount_run(&mut self, index: &Index, placement: PlacementId, location: LocationId) {
-        let mut next = Some(self.find(placement, index.position(location)));
-        while let Some(slice) = next {
-            self.slices[slice].stale = true;
+    /// Each slice of a run has the members of another group from now on that are in its range.
+    fn recount_run(&mut self, index: &Index, run: RunId, old: Option<GroupId>, new: Option<GroupId>) {
+        let len = |group: Option<GroupId>| group.map_or(0, |group| index.members(group).len());
+        let rank = |group: Option<GroupId>, name: Hashed<'_>| group.map_or(0, |group| index.rank(group, name));
+        let mut from = (0, 0);
+        for at in 0..self.runs[run].len() {
+            let slice = self.runs[run][at].slice;
+            let to = match self.runs[run].get(at + 1) {
+                Some(next) => {
+                    let name = self.place(index, next.slice).sync_target;
+                    (rank(new, name), rank(old, name))
+                }
+                None => (len(new), len(old)),
+            };
+            self.slices[slice].count_changes(to.0 - from.0, to.1 - from.1);
             self.touch(slice);
-            next = self.slices[slice]
-                .after
-                .filter(|_| self.upper(slice).is_some_and(|upper| index.cmp_run(location, upper).is_eq()));
+            from = to;
         }
     }
 
-    fn slot(&self, location: LocationId, at: usize) -> Slot {
-        self.slots.get(&location).and_then(|slots| slots.get(at)).copied().unwrap_or(Slot::Empty)
-    }
-
-    pub(super) fn set_slot(&mut self, location: LocationId, at: usize, slot: Slot) {
-        if let Some(have) = self.slots.get_mut(&location).and_then(|slots| slots.get_mut(at)) {
-            *have = slot;
+    /// The slice of one destination of a pair; `None` if the EdgePlacement has no layout.
+    fn slice_of(
+        &mut self,
+        index: &Index,
+        placement: PlacementId,
+        location: LocationId,
+        at: usize,
+        sync_target: Hashed<'_>,
+    ) -> Option<SliceId> {
+        let mut slot = self.slot(location, at);
+        if slot == Slot::EMPTY && self.is_laid_out(placement) {
+            slot = self.seek_slot(index, placement, location, at);
+        }
+        match slot.get() {
+            Lies::In(slice) => Some(slice),
+            Lies::Cut(run) => Some(self.part_of(index, run, sync_target)),
+            Lies::Nowhere => None,
         }
     }
 
-    fn remove_slot(&mut self, location: LocationId, at: usize) {
-        let Some(slots) = self.slots.get_mut(&location) else { return };
-        slots.remove(at);
-        if slots.is_empty() {
-            self.slots.remove(&location);
-            if self.slots.capacity() > 64 && self.slots.len() < self.slots.capacity() / 4 {
-                self.slots.shrink_to_fit();
-            }
-        } else if slots.capacity() > 16 && slots.len() < slots.capacity() / 4 {
-            slots.shrink_to_fit();
+    /// The slice whose range has a place. `O(log slices)`.
+    pub(crate) fn find(&self, index: &Index, placement: PlacementId, place: Position<'_>) -> SliceId {
+        let layout = self.layout(placement);
+        layout[layout.partition_point(|&slice| self.place(index, slice) <= place).saturating_sub(1)]
+    }
+
+    /// The slices of an EdgePlacement are gone.
+    pub(super) fn drop_layout(&mut self, index: &Index, placement: PlacementId) {
+        for slice in self.layouts.take(placement) {
+            self.drop_slice(index, slice);
         }
     }
 
     /// The slice is gone from its layout.
     pub(super) fn drop_slice(&mut self, index: &Index, slice: SliceId) {
-        self.touched.swap_remove(&slice);
         self.left.push(self.key(index, slice));
         self.unname(index, slice);
-        self.slices.remove(slice);
+        self.free_bound(slice);
+        let entry = self.slices.remove(slice);
+        self.touched.forget(slice, entry.touched);
     }
 }

@@ -10,7 +10,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::content::{Held, published_uids};
-use super::fence::Fence;
+use super::fence::{Fence, annotation};
 use super::interleave::Interleave;
 use super::published::{Published, is_placement};
 use super::sequence::sequence;
@@ -201,12 +201,14 @@ impl Slices {
     /// The empty first slice of an EdgePlacement that is invalid and has none.
     pub(crate) fn empty_first(&self, index: &Index, published: &Published, id: PlacementId) -> SinglePlacementSlice {
         let (first, own) = (Fence::first(), index.placement_key(id));
+        let first = first.place();
         let attempt = u32::from(!self.is_free(index, published, id, &own));
-        let attempt = self.free_attempt(index, published, id, &first, attempt);
-        let key = slice_key(index, id, &first, attempt);
+        let stem = Self::stem(index, id);
+        let attempt = self.free_name(index, published, id, &stem, first, attempt).attempt;
+        let key = slice_key(index, id, first, attempt);
         let mut metadata = self.metadata(index, id, &key, None);
         if attempt > 0 {
-            metadata.annotations.insert(FENCE_ANNOTATION.into(), first.annotation(attempt));
+            metadata.annotations.insert(FENCE_ANNOTATION.into(), annotation(first, attempt));
         }
         SinglePlacementSlice { metadata, destinations: Vec::new() }
     }

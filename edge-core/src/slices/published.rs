@@ -160,6 +160,12 @@ impl Published {
         self.foreign.iter()
     }
 
+    /// Whether nobody has any name.
+    #[must_use]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slices.is_empty() && self.foreign.is_empty()
+    }
+
     /// Whether nobody has this name.
     pub(crate) fn is_name_free(&self, key: &ObjectKey) -> bool {
         !self.slices.contains_key(key) && !self.foreign.contains(key)

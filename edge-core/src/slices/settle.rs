@@ -7,12 +7,13 @@
 //! than half full, and that D destinations take at most 4·D/N + 1 slices.
 
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
-use super::fence::Fence;
-use super::{Published, Slice, Slices, Slot};
+use super::bound::Bound;
+use super::runs::Lies;
+use super::{Published, Slice, Slices};
 use crate::id::{LocationId, PlacementId, SliceId};
 use crate::index::Index;
-use crate::order::Position;
 
 /// A Location's destinations within a slice: how many, after how many others of the Location.
 #[derive(Debug, Clone, Copy)]
@@ -25,37 +26,42 @@ pub(super) struct Segment {
 impl Slices {
     /// Splits and merges until every touched slice is as it should be. Keeps [`Slices::touched`].
     pub(super) fn balance(&mut self, index: &Index, published: &Published) {
-        let mut queue: Vec<SliceId> = self.touched.keys().copied().collect();
-        while let Some(slice) = queue.pop() {
-            // A merge may have taken it away.
-            if !self.touched.contains_key(&slice) {
-                continue;
+        let mut at = 0;
+        // Splits and merges touch further ones.
+        while at < self.touched.len() {
+            if let Some(slice) = self.touched.get(at) {
+                self.balance_one(index, published, slice);
             }
-            self.recount(index, slice);
-            if self.slices[slice].count > self.max {
-                queue.extend(self.split(index, published, slice));
-            } else if let Some(lower) = self.merge_candidate(index, slice) {
-                self.merge(index, lower);
-                queue.push(lower);
-            }
+            at += 1;
         }
     }
 
-    fn recount(&mut self, index: &Index, slice: SliceId) {
-        if self.slices[slice].stale {
-            self.refill(index, slice);
+    fn balance_one(&mut self, index: &Index, published: &Published, mut slice: SliceId) {
+        loop {
+            if self.len(slice) > self.max {
+                let segments = self.segments(index, slice);
+                self.split(index, published, slice, &segments);
+            } else if let Some(lower) = self.merge_candidate(slice) {
+                self.merge(index, lower);
+                slice = lower;
+            } else {
+                break;
+            }
         }
     }
 
     /// The lower of two neighbours that should be one; `slice` is one of them.
-    fn merge_candidate(&mut self, index: &Index, slice: SliceId) -> Option<SliceId> {
+    fn merge_candidate(&self, slice: SliceId) -> Option<SliceId> {
         let Slice { before, after, .. } = self.slices[slice];
+        let have = self.len(slice);
+        if 4 * have > 3 * self.max {
+            // Only an empty neighbour could join it, and that is considered itself.
+            return None;
+        }
         let mut best: Option<(usize, SliceId)> = None;
         for (lower, upper) in [(before, Some(slice)), (Some(slice), after)] {
             let (Some(lower), Some(upper)) = (lower, upper) else { continue };
-            self.recount(index, lower);
-            self.recount(index, upper);
-            let (a, b) = (self.slices[lower].count, self.slices[upper].count);
+            let (a, b) = (self.len(lower), self.len(upper));
             let small = 4 * a < self.max || 4 * b < self.max;
             let together = a + b;
             // The upper one of two is never the first, so if it is empty it goes in any case.
@@ -70,102 +76,142 @@ impl Slices {
     /// The slice after `lower` joins it.
     fn merge(&mut self, index: &Index, lower: SliceId) {
         let Some(gone) = self.slices[lower].after else { return };
-        let at = self.place_of(gone);
         let Slice { placement, after, .. } = self.slices[gone];
-        if let Some(layout) = self.layouts.get_mut(&placement) {
-            layout.remove(at);
+        for Segment { location, .. } in self.segments(index, gone) {
+            let Some(at) = index.pair_at(placement, location) else { continue };
+            let begins = match self.slot(location, at).get() {
+                Lies::Cut(run) => self.runs[run][0].slice == gone,
+                _ => true,
+            };
+            // A run that begins before the one that goes reaches into the lower one already.
+            let others: &[SliceId] = if begins { &[lower] } else { &[] };
+            self.replace_in_slot(index, location, at, gone, others);
         }
+        let at = self.place_of(index, gone);
+        self.layouts.remove(placement, at);
         self.link(Some(lower), after);
+        let moved = self.len(gone);
         self.drop_slice(index, gone);
-        self.refill(index, lower);
+        self.slices[lower].count_changes(moved, 0);
         self.touch(lower);
     }
 
-    /// Cuts a slice that is too full; returns all of its parts.
-    fn split(&mut self, index: &Index, published: &Published, slice: SliceId) -> Vec<SliceId> {
+    /// Cuts a slice that is too full and has these segments.
+    pub(super) fn split(&mut self, index: &Index, published: &Published, slice: SliceId, segments: &[Segment]) {
         let Slice { placement, after, .. } = self.slices[slice];
-        let at = self.place_of(slice);
-        let segments = self.segments(index, slice);
-        let mut parts = alloc::vec![slice];
-        for fence in fences(index, placement, &segments, &cuts(&segments, self.max)) {
-            let attempt = self.free_attempt(index, published, placement, &fence, 0);
-            let part = self.add(index, placement, fence, attempt);
+        let place = self.place_of(index, slice);
+        let cuts = cuts(segments, self.max);
+        let mut parts = Vec::with_capacity(cuts.len() + 1);
+        parts.push(slice);
+        let stem = Self::stem(index, placement);
+        for bound in bounds(index, placement, segments, &cuts) {
+            let fence = bound.place(&self.fences, index);
+            let name = self.free_name(index, published, placement, &stem, fence, 0);
+            let part = self.add(placement, bound, name);
             self.link(parts.last().copied(), Some(part));
             parts.push(part);
         }
         self.link(parts.last().copied(), after);
-        if let Some(layout) = self.layouts.get_mut(&placement) {
-            layout.splice(at + 1..at + 1, parts[1..].iter().copied());
-        }
-        for &part in &parts {
-            self.refill(index, part);
+        self.layouts.entry(placement).splice(place + 1..place + 1, parts[1..].iter().copied());
+        let mut from = 0;
+        let total = segments.iter().map(|segment| segment.len).sum();
+        for (&part, to) in parts.iter().zip(cuts.iter().copied().chain([total])) {
+            self.slices[part].set_count(to - from);
             self.touch(part);
+            from = to;
         }
-        parts
+        self.spread(index, placement, segments, &parts, &cuts);
     }
 
-    /// What a slice holds, in order.
-    pub(super) fn segments(&self, index: &Index, slice: SliceId) -> Vec<Segment> {
-        let entry = &self.slices[slice];
-        let (lower, upper) = (entry.fence.place(), self.upper(slice));
-        let occupied = &index.placements[entry.placement].occupied;
-        let mut segments = Vec::new();
-        for location in occupied.iter_from(|have| index.cmp_run(have, lower)) {
-            let Some(group) = index.group_of(entry.placement, location) else { continue };
-            if upper.is_some_and(|upper| upper <= index.position(location)) {
-                break;
+    /// Puts the Locations of a slice, which is the first of the parts, into the parts that it was cut into.
+    fn spread(
+        &mut self,
+        index: &Index,
+        placement: PlacementId,
+        segments: &[Segment],
+        parts: &[SliceId],
+        cuts: &[usize],
+    ) {
+        let (mut first, mut begin) = (0, 0);
+        for segment in segments {
+            let end = begin + segment.len;
+            // A cut right at its beginning is a fence at the Location.
+            while cuts.get(first).is_some_and(|&cut| cut <= begin) {
+                first += 1;
             }
-            let rank = |place: Position<'_>, otherwise: usize| {
-                if index.cmp_run(location, place).is_eq() { index.rank(group, place.sync_target) } else { otherwise }
+            let within = cuts[first..].iter().take_while(|&&cut| cut < end).count();
+            if let Some(at) = index.pair_at(placement, segment.location) {
+                self.replace_in_slot(index, segment.location, at, parts[0], &parts[first..=first + within]);
+            }
+            begin = end;
+        }
+    }
+
+    /// What a slice holds, in order. A Location whose run reaches into it is there even if it has nothing in it.
+    pub(super) fn segments(&self, index: &Index, slice: SliceId) -> Vec<Segment> {
+        let placement = self.slices[slice].placement;
+        let (lower, upper) = (self.place(index, slice), self.upper(index, slice));
+        let mut segments = Vec::new();
+        for location in index.placements[placement].occupied.iter_from(|have| index.cmp_run(have, lower)) {
+            let Some(group) = index.group_of(placement, location) else { continue };
+            let cut = match upper.map(|upper| (index.cmp_run(location, upper), upper.sync_target)) {
+                Some((Ordering::Greater, _)) => break,
+                // The fence is at the Location itself.
+                Some((Ordering::Equal, sync_target)) if sync_target.name().is_empty() => break,
+                Some((Ordering::Equal, sync_target)) => Some(sync_target),
+                _ => None,
             };
-            let skip = rank(lower, 0);
-            let end = upper.map_or(index.members(group).len(), |upper| rank(upper, index.members(group).len()));
-            if end > skip {
-                segments.push(Segment { location, skip, len: end - skip });
+            // Only the first one can have begun before.
+            let inside = segments.is_empty() && index.cmp_run(location, lower).is_eq();
+            let skip = if inside { index.rank(group, lower.sync_target) } else { 0 };
+            let end = cut.map_or(index.members(group).len(), |sync_target| index.rank(group, sync_target));
+            segments.push(Segment { location, skip, len: end - skip });
+            if cut.is_some() {
+                break;
             }
         }
         segments
     }
 
-    /// Takes the count of a slice anew, and the slots of all Locations that reach into it.
-    pub(super) fn refill(&mut self, index: &Index, slice: SliceId) {
+    /// Takes the count of a slice and the slots of its Locations from the index, after those of the slices before it.
+    pub(super) fn fill(&mut self, index: &Index, slice: SliceId, segments: &[Segment]) {
         let placement = self.slices[slice].placement;
-        let segments = self.segments(index, slice);
-        self.slices[slice].count = segments.iter().map(|segment| segment.len).sum();
-        self.slices[slice].stale = false;
-        for segment in segments {
-            let location = segment.location;
-            let cut = |place: Position<'_>| index.cmp_run(location, place).is_eq();
-            let lower = self.slices[slice].fence.place();
-            let begins_inside = cut(lower) && !lower.sync_target.name().is_empty();
-            let spans = begins_inside || self.upper(slice).is_some_and(cut);
-            let slot = if spans { Slot::Spans } else { Slot::In(slice) };
-            if let Ok(pair) = index.locations[location].pairs.binary_search(&placement) {
-                self.set_slot(location, pair, slot);
+        self.slices[slice].set_count(segments.iter().map(|segment| segment.len).sum());
+        for &Segment { location, skip, len } in segments {
+            let Some(at) = index.pair_at(placement, location) else { continue };
+            if self.slot(location, at).get() == Lies::Nowhere {
+                self.seek_slot(index, placement, location, at);
+            }
+            if len > 0 && self.begins_in(index, slice, location) {
+                let group = index.group_of(placement, location);
+                let member = group.and_then(|group| index.members(group).nth(skip));
+                let name = self.place(index, slice).sync_target;
+                if name.name().is_empty() {
+                    self.rebind(slice, location, None);
+                } else if let Some(member) = member.filter(|&member| index.hashed(member) == name) {
+                    self.rebind(slice, location, Some(member));
+                }
             }
         }
     }
 }
 
 /// The fences at cuts, which are ranks within the slice, ascending.
-fn fences(index: &Index, placement: PlacementId, segments: &[Segment], cuts: &[usize]) -> Vec<Fence> {
-    let mut fences = Vec::with_capacity(cuts.len());
+fn bounds(index: &Index, placement: PlacementId, segments: &[Segment], cuts: &[usize]) -> Vec<Bound> {
+    let mut bounds = Vec::with_capacity(cuts.len());
     let mut cuts = cuts.iter().copied().peekable();
     let mut before = 0;
-    for segment in segments {
-        while let Some(cut) = cuts.next_if(|&cut| cut < before + segment.len) {
-            let rank = segment.skip + cut - before;
-            let members = index.group_of(placement, segment.location).map(|group| index.members(group));
-            let place = match members.and_then(|members| members.nth(rank)) {
-                // At the beginning of a Location the fence is the Location's, whoever is its first member.
-                Some(member) if rank > 0 => index.position_of(segment.location, member),
-                _ => index.position(segment.location),
-            };
-            fences.push(Fence::at(place));
+    for &Segment { location, skip, len } in segments {
+        while let Some(cut) = cuts.next_if(|&cut| cut < before + len) {
+            let rank = skip + cut - before;
+            let group = index.group_of(placement, location);
+            // At the beginning of a Location the fence is the Location's, whoever is its first member.
+            let sync_target = group.filter(|_| rank > 0).and_then(|group| index.members(group).nth(rank));
+            bounds.push(Bound::At { location, sync_target });
         }
-        before += segment.len;
+        before += len;
     }
-    fences
+    bounds
 }
 
 /// Where to cut a slice that holds more than `max`, as ranks.

@@ -1,0 +1,105 @@
+//! Where slices begin.
+//!
+//! A fence is names, and stays when the objects of these names go. Nearly all fences are at objects that exist: then ids
+//! say it in eight bytes, and the index has the names and hashes. Before the index may lose one, the fence gets its own.
+
+use super::Slices;
+use super::fence::{Fence, Span};
+use crate::id::{FenceId, LocationId, SliceId, SyncTargetId, Table};
+use crate::index::Index;
+use crate::order::Position;
+
+/// The fence of a slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// At a Location, or at a SyncTarget of it.
+    ///
+    /// **The Location is one of a pair with the slice's EdgePlacement, and the SyncTarget is one of those that the pair
+    /// has.** So the change that ends this says which fences need names.
+    At { location: LocationId, sync_target: Option<SyncTargetId> },
+    /// At names that need not belong to anything.
+    Named(FenceId),
+}
+
+impl Bound {
+    pub(super) fn place<'a>(self, fences: &'a Table<FenceId, Fence>, index: &'a Index) -> Position<'a> {
+        match self {
+            Self::At { location, sync_target: None } => index.position(location),
+            Self::At { location, sync_target: Some(sync_target) } => index.position_of(location, sync_target),
+            Self::Named(fence) => fences[fence].place(),
+        }
+    }
+}
+
+impl Slices {
+    /// The place where a slice begins.
+    pub(super) fn place<'a>(&'a self, index: &'a Index, slice: SliceId) -> Position<'a> {
+        self.slices[slice].bound.place(&self.fences, index)
+    }
+
+    /// The place where a slice ends; `None` for the last one.
+    pub(super) fn upper<'a>(&'a self, index: &'a Index, slice: SliceId) -> Option<Position<'a>> {
+        self.slices[slice].after.map(|after| self.place(index, after))
+    }
+
+    /// The range of a slice.
+    pub(crate) fn span(&self, index: &Index, slice: SliceId) -> Span {
+        let fence = |slice| Fence::at(self.place(index, slice));
+        Span { lower: fence(slice), upper: self.slices[slice].after.map(fence) }
+    }
+
+    /// Whether a slice begins before everything.
+    pub(super) fn is_first(&self, slice: SliceId) -> bool {
+        self.slices[slice].bound == Bound::Named(self.first)
+    }
+
+    /// Whether a slice has the name of its EdgePlacement.
+    pub(super) fn has_first_name(&self, slice: SliceId) -> bool {
+        self.is_first(slice) && self.slices[slice].attempt == 0
+    }
+
+    /// Whether a slice begins at a Location or inside its run.
+    pub(super) fn begins_in(&self, index: &Index, slice: SliceId, location: LocationId) -> bool {
+        match self.slices[slice].bound {
+            Bound::At { location: have, .. } => have == location,
+            Bound::Named(fence) => index.cmp_run(location, self.fences[fence].place()).is_eq(),
+        }
+    }
+
+    /// Keeps names as a fence.
+    pub(super) fn named_bound(&mut self, fence: Fence) -> Bound {
+        Bound::Named(if fence.is_first() { self.first } else { self.fences.insert(fence) })
+    }
+
+    /// The fence gets names of its own if it is at this Location, and at one of these SyncTargets or none of them.
+    pub(super) fn unbind(
+        &mut self,
+        index: &Index,
+        slice: SliceId,
+        location: LocationId,
+        which: impl FnOnce(Option<SyncTargetId>) -> bool,
+    ) {
+        if let Bound::At { location: have, sync_target } = self.slices[slice].bound
+            && have == location
+            && which(sync_target)
+        {
+            let fence = Fence::at(self.place(index, slice));
+            self.slices[slice].bound = self.named_bound(fence);
+        }
+    }
+
+    /// The fence of a slice needs no names of its own: it is at a Location, or at a SyncTarget of it.
+    pub(super) fn rebind(&mut self, slice: SliceId, location: LocationId, sync_target: Option<SyncTargetId>) {
+        self.free_bound(slice);
+        self.slices[slice].bound = Bound::At { location, sync_target };
+    }
+
+    /// Forgets the names of a slice's fence.
+    pub(super) fn free_bound(&mut self, slice: SliceId) {
+        if let Bound::Named(fence) = self.slices[slice].bound
+            && fence != self.first
+        {
+            self.fences.remove(fence);
+        }
+    }
+}

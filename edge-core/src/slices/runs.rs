@@ -1,0 +1,184 @@
+//! In which slices the destinations of a pair lie.
+//!
+//! A Location's destinations are one run in the order of an EdgePlacement's destinations. Most lie in one slice; a run that
+//! fences cut has a list of the slices that it reaches into, by the hashes of the fences, so that the slice of one
+//! destination is found without a look at any other slice.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::num::NonZeroU32;
+use core::ops::Index;
+
+use super::Slices;
+use crate::id::{Id, LocationId, PlacementId, RunId, SliceId, Table};
+use crate::order::Hashed;
+
+/// Which slice the destinations of a pair lie in, in four bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot(u32);
+
+/// What a [`Slot`] says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lies {
+    /// There are no destinations.
+    Nowhere,
+    /// All in this one.
+    In(SliceId),
+    /// The run is cut.
+    Cut(RunId),
+}
+
+impl Slot {
+    pub(super) const EMPTY: Self = Self(0);
+
+    /// Tells runs from slices: 2^31 of either do not fit into memory.
+    const CUT: u32 = 1 << 31;
+
+    pub(super) fn inside(slice: SliceId) -> Self {
+        Self(slice.bits().get())
+    }
+
+    fn cut(run: RunId) -> Self {
+        Self(Self::CUT | run.bits().get())
+    }
+
+    pub(super) fn get(self) -> Lies {
+        match NonZeroU32::new(self.0 & !Self::CUT) {
+            None => Lies::Nowhere,
+            Some(bits) if self.0 & Self::CUT == 0 => Lies::In(SliceId::from_bits(bits)),
+            Some(bits) => Lies::Cut(RunId::from_bits(bits)),
+        }
+    }
+}
+
+/// A slice that a run reaches into.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    /// The upper half of the hash of the SyncTarget that the slice begins at. That of the first part does not matter: the run
+    /// begins inside it.
+    hash: u32,
+    pub(super) slice: SliceId,
+}
+
+/// The runs that are cut, each with the slices that it reaches into.
+#[derive(Debug, Default)]
+pub(super) struct Runs(Table<RunId, Box<[Part]>>);
+
+impl Runs {
+    /// The slice of a SyncTarget. `begins_after` compares where a slice begins: hashes tell nearly always.
+    /// `O(log slices of the run)`.
+    pub(super) fn find(&self, run: RunId, sync_target: Hashed<'_>, begins_after: impl Fn(SliceId) -> bool) -> SliceId {
+        let parts = &self.0[run];
+        let hash = upper_half(sync_target.hash());
+        let begun =
+            parts[1..].partition_point(|part| part.hash < hash || (part.hash == hash && !begins_after(part.slice)));
+        parts[begun].slice
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Index<RunId> for Runs {
+    type Output = [Part];
+    fn index(&self, run: RunId) -> &[Part] {
+        &self.0[run]
+    }
+}
+
+/// What an order by hash can be told from mostly.
+fn upper_half(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or(u32::MAX)
+}
+
+impl Slices {
+    pub(super) fn slot(&self, location: LocationId, at: usize) -> Slot {
+        self.slots.get(location).get(at).copied().unwrap_or(Slot::EMPTY)
+    }
+
+    /// Puts a pair into other slices.
+    pub(super) fn set_slot(&mut self, location: LocationId, at: usize, slot: Slot) {
+        let Some(have) = self.slots.get_mut(location).get_mut(at) else { return };
+        if let Lies::Cut(run) = have.get()
+            && *have != slot
+        {
+            self.runs.0.remove(run);
+        }
+        *have = slot;
+    }
+
+    /// The slice of a SyncTarget in a run that is cut.
+    pub(super) fn part_of(&self, index: &super::Index, run: RunId, sync_target: Hashed<'_>) -> SliceId {
+        self.runs.find(run, sync_target, |slice| self.place(index, slice).sync_target > sync_target)
+    }
+
+    /// The slices that a pair lies in.
+    pub(super) fn parts(&self, slot: Slot) -> Vec<SliceId> {
+        match slot.get() {
+            Lies::Nowhere => Vec::new(),
+            Lies::In(slice) => alloc::vec![slice],
+            Lies::Cut(run) => self.runs[run].iter().map(|part| part.slice).collect(),
+        }
+    }
+
+    /// Finds the slices that a Location's run reaches into by comparing fences, and puts the pair into them.
+    pub(super) fn seek_slot(
+        &mut self,
+        index: &super::Index,
+        placement: PlacementId,
+        location: LocationId,
+        at: usize,
+    ) -> Slot {
+        let mut parts = alloc::vec![self.part(index, self.find(index, placement, index.position(location)))];
+        while let Some(after) = parts.last().and_then(|last| self.slices[last.slice].after)
+            && self.begins_in(index, after, location)
+        {
+            parts.push(self.part(index, after));
+        }
+        self.put(location, at, parts)
+    }
+
+    /// In the slices of a pair, `others` take the place of `slice`.
+    pub(super) fn replace_in_slot(
+        &mut self,
+        index: &super::Index,
+        location: LocationId,
+        at: usize,
+        slice: SliceId,
+        others: &[SliceId],
+    ) {
+        let slot = self.slot(location, at);
+        let Lies::Cut(run) = slot.get() else {
+            match *others {
+                [only] => self.set_slot(location, at, Slot::inside(only)),
+                _ => {
+                    let parts = others.iter().map(|&other| self.part(index, other)).collect();
+                    self.put(location, at, parts);
+                }
+            }
+            return;
+        };
+        let have = &self.runs[run];
+        let Some(place) = have.iter().position(|part| part.slice == slice) else { return };
+        let mut parts = Vec::with_capacity(have.len() + others.len() - 1);
+        parts.extend_from_slice(&have[..place]);
+        parts.extend(others.iter().map(|&other| self.part(index, other)));
+        parts.extend_from_slice(&have[place + 1..]);
+        self.put(location, at, parts);
+    }
+
+    fn part(&self, index: &super::Index, slice: SliceId) -> Part {
+        Part { hash: upper_half(self.place(index, slice).sync_target.hash()), slice }
+    }
+
+    fn put(&mut self, location: LocationId, at: usize, parts: Vec<Part>) -> Slot {
+        let slot = match *parts {
+            [] => Slot::EMPTY,
+            [part] => Slot::inside(part.slice),
+            _ => Slot::cut(self.runs.0.insert(parts.into_boxed_slice())),
+        };
+        self.set_slot(location, at, slot);
+        slot
+    }
+}
