@@ -74,6 +74,8 @@ pub(crate) struct LocationEntry {
     pub(crate) cluster: ClusterId,
     pub(crate) name: Box<str>,
     pub(crate) hash: u64,
+    /// The cluster's hash, so that comparing two Locations takes no look-up of their clusters.
+    cluster_hash: u64,
     /// Who holds it; sorted by EdgePlacement.
     pub(crate) pairs: Vec<PlacementId>,
     /// The SyncTargets that it holds; `None` for none, and while frozen.
@@ -241,11 +243,23 @@ impl Index {
     /// The order of Locations within an EdgePlacement.
     pub(crate) fn cmp_locations(&self, a: LocationId, b: LocationId) -> Ordering {
         let (a, b) = (&self.locations[a], &self.locations[b]);
-        let clusters = match a.cluster == b.cluster {
-            true => Ordering::Equal,
-            false => self.cluster(a.cluster).cmp(&self.cluster(b.cluster)),
-        };
-        clusters.then_with(|| Hashed::new(a.hash, &a.name).cmp(&Hashed::new(b.hash, &b.name)))
+        a.cluster_hash
+            .cmp(&b.cluster_hash)
+            .then_with(|| match a.cluster == b.cluster {
+                true => Ordering::Equal,
+                false => self.cluster(a.cluster).cmp(&self.cluster(b.cluster)),
+            })
+            .then_with(|| Hashed::new(a.hash, &a.name).cmp(&Hashed::new(b.hash, &b.name)))
+    }
+
+    /// Brings Locations into the order of [`Self::cmp_locations`].
+    fn sort_locations(&self, locations: &mut [LocationId]) {
+        sort_by_hash(locations, |id| self.locations[id].cluster_hash, |a, b| self.cmp_locations(a, b));
+    }
+
+    /// Brings SyncTargets into the order of [`Self::cmp_sync_targets`].
+    fn sort_sync_targets(&self, sync_targets: &mut [SyncTargetId]) {
+        sort_by_hash(sync_targets, |id| self.sync_targets[id].hash, |a, b| self.cmp_sync_targets(a, b));
     }
 
     /// The order of SyncTargets within a group.
@@ -270,6 +284,13 @@ impl Index {
     pub(crate) fn pair_len(&self, placement: PlacementId, location: LocationId) -> usize {
         self.group_of(placement, location).map_or(0, |group| self.groups[group].members.len())
     }
+}
+
+/// Sorts ids by an order that begins with a hash. Each row is read once for it, and not for each comparison.
+fn sort_by_hash<I: Copy>(ids: &mut [I], hash: impl Fn(I) -> u64, cmp: impl Fn(I, I) -> Ordering) {
+    let mut keyed: Vec<(u64, I)> = ids.iter().map(|&id| (hash(id), id)).collect();
+    keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| cmp(a.1, b.1)));
+    ids.iter_mut().zip(keyed).for_each(|(id, (_, sorted))| *id = sorted);
 }
 
 pub(crate) fn hashed(entry: &SyncTargetEntry) -> Hashed<'_> {

@@ -20,7 +20,9 @@ impl Index {
             (None, Some(record)) => {
                 let cluster = self.clusters.acquire(&key.cluster, self.hash);
                 let (name, hash) = (Box::from(key.name.as_str()), self.hash.hash(&key.name));
-                let entry = LocationEntry { cluster, name, hash, pairs: Vec::new(), group: None, frozen: None };
+                let cluster_hash = self.cluster(cluster).hash();
+                let pairs = Vec::new();
+                let entry = LocationEntry { cluster, name, hash, cluster_hash, pairs, group: None, frozen: None };
                 let id = self.locations.insert(entry);
                 self.update_location(id, record);
             }
@@ -76,7 +78,7 @@ impl Index {
             let clauses = &self.placements[placement].clauses;
             let selected = clauses.iter().any(|&clause| self.location_selectors.matches(clause, id));
             if !selected {
-                self.unpair(placement, id);
+                self.vacate_and_unpair(placement, id);
             }
             selected && self.locations[id].pairs.binary_search(&placement).is_err()
         });
@@ -117,7 +119,7 @@ impl Index {
     fn remove_location(&mut self, id: LocationId) {
         // From the end, so that no removal shifts the rest.
         for placement in self.locations[id].pairs.clone().into_iter().rev() {
-            self.unpair(placement, id);
+            self.vacate_and_unpair(placement, id);
         }
         if self.locations[id].frozen.take().is_some() {
             self.unlist_frozen(id);

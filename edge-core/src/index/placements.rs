@@ -92,7 +92,10 @@ impl Index {
         for &location in before.iter().filter(|location| after.binary_search(location).is_err()) {
             self.unpair(id, location);
         }
-        self.pair_all(id, after.into_iter().filter(|location| before.binary_search(location).is_err()));
+        for &location in after.iter().filter(|location| before.binary_search(location).is_err()) {
+            self.pair(id, location);
+        }
+        self.occupy_all(id, after);
         self.release_clauses(id, &old);
     }
 
@@ -107,28 +110,18 @@ impl Index {
         selected
     }
 
-    /// Pairs with many Locations at once: an empty list of occupied Locations is built rather than grown.
-    fn pair_all(&mut self, id: PlacementId, locations: impl Iterator<Item = LocationId>) {
-        let mut occupied: Vec<LocationId> = Vec::new();
-        for location in locations {
-            self.pair(id, location);
-            if self.pair_len(id, location) > 0 {
-                occupied.push(location);
-            }
-        }
-        if self.placements[id].occupied.is_empty() {
-            occupied.sort_unstable_by(|&a, &b| self.cmp_locations(a, b));
-            self.placements[id].occupied = Leaves::from_sorted(&occupied);
-        } else {
-            for location in occupied {
-                self.occupy(id, location);
-            }
-        }
+    /// Lists anew which Locations hold something for the EdgePlacement, out of those that its selectors select. To look
+    /// at each of them took longer already.
+    fn occupy_all(&mut self, id: PlacementId, mut selected: Vec<LocationId>) {
+        selected.extend(self.unlabelled_of(id));
+        selected.retain(|&location| self.pair_len(id, location) > 0);
+        self.sort_locations(&mut selected);
+        self.placements[id].occupied = Leaves::from_sorted(&selected);
     }
 
     fn unpair_unlabelled(&mut self, id: PlacementId) {
         for location in self.unlabelled.clone() {
-            self.unpair(id, location);
+            self.vacate_and_unpair(id, location);
         }
     }
 
@@ -150,6 +143,7 @@ impl Index {
         for location in self.selected_by(&clauses) {
             self.unpair(id, location);
         }
+        self.placements[id].occupied = Leaves::default();
         self.unpair_unlabelled(id);
         self.release_clauses(id, &clauses);
         self.report(id, PlacementChange::Removed);
