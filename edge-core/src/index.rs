@@ -22,6 +22,7 @@
 //! **Deletes free everything.** What an event removed stays readable until the next event, since the delta refers to it;
 //! then it goes.
 
+mod anchors;
 mod clusters;
 mod directory;
 mod frozen;
@@ -29,6 +30,7 @@ mod groups;
 mod locations;
 mod matcher;
 mod placements;
+mod postings;
 mod query;
 mod rules;
 mod sync_targets;
@@ -47,7 +49,6 @@ use hashbrown::HashMap;
 use crate::delta::{Change, Delta, OwnedRow, consolidate};
 use crate::event::{Event, batch};
 use crate::id::{ClusterId, GroupId, LocationId, PlacementId, SelectorId, SyncTargetId, Table};
-use crate::intern::Interner;
 use crate::leaves::Leaves;
 use crate::order::{Hashed, NameHash};
 use crate::selector::Invalid;
@@ -63,9 +64,26 @@ const ALL_LOCATIONS: Scope = 0;
 #[derive(Debug)]
 pub(crate) struct SyncTargetEntry {
     pub(crate) cluster: ClusterId,
-    pub(crate) name: Box<str>,
-    pub(crate) uid: Box<str>,
     pub(crate) hash: u64,
+    /// Where the UID begins.
+    uid_at: u32,
+    /// Name and UID, one after the other: what a hundred thousand of are kept of had better be one piece.
+    texts: Box<str>,
+}
+
+impl SyncTargetEntry {
+    fn new(cluster: ClusterId, hash: u64, name: &str, uid: &str) -> Self {
+        let uid_at = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        Self { cluster, hash, uid_at, texts: [name, uid].concat().into() }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.texts[..self.uid_at as usize]
+    }
+
+    pub(crate) fn uid(&self) -> &str {
+        &self.texts[self.uid_at as usize..]
+    }
 }
 
 /// A Location.
@@ -128,7 +146,6 @@ struct Clause {
 #[derive(Debug, Default)]
 pub struct Index {
     hash: NameHash,
-    interner: Interner,
     clusters: Clusters,
     pub(crate) sync_targets: Directory<SyncTargetId, SyncTargetEntry>,
     pub(crate) locations: Directory<LocationId, LocationEntry>,
@@ -161,6 +178,13 @@ pub(crate) struct Retired {
     groups: Vec<GroupId>,
     /// The UID that the SyncTarget of the event had before.
     pub(crate) old_uid: Option<Box<str>>,
+}
+
+impl Retired {
+    fn is_empty(&self) -> bool {
+        let Self { sync_target, location, placement, groups, old_uid } = self;
+        sync_target.is_none() && location.is_none() && placement.is_none() && groups.is_empty() && old_uid.is_none()
+    }
 }
 
 impl Index {
@@ -204,16 +228,30 @@ impl Index {
     #[must_use = "the delta is what downstream state has to follow"]
     pub fn apply_batch<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) -> Vec<OwnedRow> {
         let mut rows = Vec::new();
-        for event in batch(events) {
+        let batch = batch(events);
+        self.reserve(&batch);
+        for event in batch {
             rows.extend(self.apply(event).rows().map(OwnedRow::from));
         }
         consolidate(&mut rows);
         rows
     }
 
+    /// Makes room for a start, which is one large batch: tables that grow while it is taken in end up larger than need be.
+    pub(crate) fn reserve(&mut self, batch: &[&Event]) {
+        if self.sync_targets.rows() == 0 {
+            let count = batch.iter().filter(|event| matches!(event, Event::SyncTarget(_, Some(_)))).count();
+            self.sync_targets.reserve(count);
+            self.instance_selectors.reserve_items(count);
+        }
+    }
+
     /// Frees what the last event removed.
     fn begin(&mut self) {
         self.changes.clear();
+        if self.retired.is_empty() {
+            return;
+        }
         let retired = core::mem::take(&mut self.retired);
         for group in retired.groups {
             self.groups.remove(group);
@@ -294,7 +332,16 @@ fn sort_by_hash<I: Copy>(ids: &mut [I], hash: impl Fn(I) -> u64, cmp: impl Fn(I,
 }
 
 pub(crate) fn hashed(entry: &SyncTargetEntry) -> Hashed<'_> {
-    Hashed::new(entry.hash, &entry.name)
+    Hashed::new(entry.hash, entry.name())
+}
+
+impl Keyed for SyncTargetEntry {
+    fn cluster(&self) -> ClusterId {
+        self.cluster
+    }
+    fn name(&self) -> &str {
+        self.name()
+    }
 }
 
 macro_rules! keyed {
@@ -309,4 +356,4 @@ macro_rules! keyed {
         }
     )*};
 }
-keyed!(SyncTargetEntry LocationEntry PlacementEntry);
+keyed!(LocationEntry PlacementEntry);

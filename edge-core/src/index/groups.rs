@@ -34,7 +34,7 @@ impl Index {
         if selector.contradiction().is_some() {
             return None;
         }
-        let (selector, new) = self.instance_selectors.selector(selector, scope(cluster), &mut self.interner);
+        let (selector, new) = self.instance_selectors.selector(selector, scope(cluster));
         if new {
             let mut members: Vec<SyncTargetId> = self.instance_selectors.items_matching(selector).collect();
             self.sort_sync_targets(&mut members);
@@ -59,7 +59,7 @@ impl Index {
             Users::Locations { selector, locations } => {
                 sorted::remove(locations, &location);
                 if locations.is_empty() {
-                    self.instance_selectors.remove_selector(*selector, &mut self.interner);
+                    self.instance_selectors.remove_selector(*selector);
                     for groups in self.vouched.values_mut() {
                         groups.retain(|&have| have != group);
                     }

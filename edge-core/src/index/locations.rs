@@ -12,13 +12,14 @@ use crate::sorted;
 
 impl Index {
     pub(super) fn apply_location(&mut self, key: &ObjectKey, record: Option<&LocationRecord>) {
-        let known = self.clusters.find(&key.cluster).and_then(|cluster| self.locations.find(cluster, &key.name));
+        let cluster = self.clusters.find(&key.cluster);
+        let known = cluster.and_then(|cluster| self.locations.find(cluster, &key.name));
         match (known, record) {
             (None, None) => {}
             (Some(id), None) => self.remove_location(id),
             (Some(id), Some(record)) => self.update_location(id, record),
             (None, Some(record)) => {
-                let cluster = self.clusters.acquire(&key.cluster, self.hash);
+                let cluster = self.clusters.acquire(cluster, &key.cluster, self.hash);
                 let (name, hash) = (Box::from(key.name.as_str()), self.hash.hash(&key.name));
                 let cluster_hash = self.cluster(cluster).hash();
                 let pairs = Vec::new();
@@ -58,12 +59,12 @@ impl Index {
     /// Labels that cannot be read stay as they were.
     fn reselect(&mut self, id: LocationId, labels: Option<&Labels>) -> Vec<PlacementId> {
         let Some(labels) = labels else { return Vec::new() };
-        if self.location_selectors.has_labels(id, labels, &self.interner) {
+        if self.location_selectors.has_labels(id, labels) {
             return Vec::new();
         }
         let were_known = self.location_selectors.contains(id);
         let mut moves = core::mem::take(&mut self.moves);
-        self.location_selectors.set_labels(id, ALL_LOCATIONS, Some(labels), &mut self.interner, &mut moves);
+        self.location_selectors.set_labels(id, ALL_LOCATIONS, Some(labels), &mut moves);
         let clauses = moves.left.iter().chain(&moves.joined);
         let mut concerned: Vec<PlacementId> =
             clauses.flat_map(|&clause| &self.location_selectors.payload(clause).placements).copied().collect();
@@ -128,7 +129,7 @@ impl Index {
         let group = self.locations[id].group.take();
         self.release_group(group, id);
         let mut moves = core::mem::take(&mut self.moves);
-        self.location_selectors.set_labels(id, ALL_LOCATIONS, None, &mut self.interner, &mut moves);
+        self.location_selectors.set_labels(id, ALL_LOCATIONS, None, &mut moves);
         self.moves = moves;
         self.locations.retire(id);
         self.retired.location = Some(id);

@@ -18,12 +18,14 @@ impl Index {
     }
 
     pub(super) fn apply_placement(&mut self, key: &ObjectKey, record: Option<&EdgePlacementRecord>) {
-        match (self.find_placement(key), record) {
+        let cluster = self.clusters.find(&key.cluster);
+        let known = cluster.and_then(|cluster| self.placements.find(cluster, &key.name));
+        match (known, record) {
             (None, None) => {}
             (Some(id), None) => self.remove_placement(id),
             (Some(id), Some(record)) => self.update_placement(id, record),
             (None, Some(record)) => {
-                let cluster = self.clusters.acquire(&key.cluster, self.hash);
+                let cluster = self.clusters.acquire(cluster, &key.cluster, self.hash);
                 let id = self.placements.insert(PlacementEntry {
                     cluster,
                     name: key.name.as_str().into(),
@@ -70,7 +72,7 @@ impl Index {
     fn select(&mut self, id: PlacementId, selectors: &[Selector]) {
         let mut clauses: Vec<SelectorId> = Vec::with_capacity(selectors.len());
         for selector in selectors.iter().filter(|selector| selector.contradiction().is_none()) {
-            let (clause, _) = self.location_selectors.selector(selector, ALL_LOCATIONS, &mut self.interner);
+            let (clause, _) = self.location_selectors.selector(selector, ALL_LOCATIONS);
             clauses.push(clause);
         }
         clauses.sort_unstable();
@@ -133,7 +135,7 @@ impl Index {
                 sorted::remove(placements, &id);
             }
             if placements.is_empty() {
-                self.location_selectors.remove_selector(clause, &mut self.interner);
+                self.location_selectors.remove_selector(clause);
             }
         }
     }
