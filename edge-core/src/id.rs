@@ -65,7 +65,7 @@ impl<I, T> Default for Table<I, T> {
 impl<I: Id, T> Table<I, T> {
     pub(crate) fn insert(&mut self, value: T) -> I {
         if self.rows.len() == self.rows.capacity() {
-            self.rows.reserve_exact((self.rows.len() / 4).max(4));
+            self.rows.reserve_exact((self.rows.len() / 8).max(4));
         }
         I::from_index(self.rows.insert(value))
     }
@@ -156,10 +156,10 @@ impl<I: Id, T> SideTable<I, T> {
     }
 }
 
-/// Makes room by a quarter, not by twice as much: a table of a hundred thousand rows is most of what there is in memory.
+/// Makes room by an eighth, not by twice as much: tables of a hundred thousand rows are most of what there is in memory.
 fn grow<T>(rows: &mut Vec<T>) {
     if rows.len() == rows.capacity() {
-        rows.reserve_exact((rows.len() / 4).max(4));
+        rows.reserve_exact((rows.len() / 8).max(4));
     }
 }
 

@@ -290,14 +290,32 @@ impl Index {
             .then_with(|| Hashed::new(a.hash, &a.name).cmp(&Hashed::new(b.hash, &b.name)))
     }
 
-    /// Brings Locations into the order of [`Self::cmp_locations`].
+    /// Brings Locations into the order of [`Self::cmp_locations`]. Each row is read once for it, not for each comparison.
     fn sort_locations(&self, locations: &mut [LocationId]) {
-        sort_by_hash(locations, |id| self.locations[id].cluster_hash, |a, b| self.cmp_locations(a, b));
+        // Within one cluster the Locations' own hashes decide; the names of clusters whose hashes are equal are looked up.
+        let mut keyed: Vec<(u64, ClusterId, u64, LocationId)> = locations
+            .iter()
+            .map(|&id| {
+                let entry = &self.locations[id];
+                (entry.cluster_hash, entry.cluster, entry.hash, id)
+            })
+            .collect();
+        keyed.sort_unstable_by(|a, b| {
+            let hashes = match a.1 == b.1 {
+                true => a.2.cmp(&b.2),
+                false => a.0.cmp(&b.0),
+            };
+            hashes.then_with(|| self.cmp_locations(a.3, b.3))
+        });
+        locations.iter_mut().zip(keyed).for_each(|(id, (.., sorted))| *id = sorted);
     }
 
     /// Brings SyncTargets into the order of [`Self::cmp_sync_targets`].
     fn sort_sync_targets(&self, sync_targets: &mut [SyncTargetId]) {
-        sort_by_hash(sync_targets, |id| self.sync_targets[id].hash, |a, b| self.cmp_sync_targets(a, b));
+        let mut keyed: Vec<(u64, SyncTargetId)> =
+            sync_targets.iter().map(|&id| (self.sync_targets[id].hash, id)).collect();
+        keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.cmp_sync_targets(a.1, b.1)));
+        sync_targets.iter_mut().zip(keyed).for_each(|(id, (_, sorted))| *id = sorted);
     }
 
     /// The order of SyncTargets within a group.
@@ -322,13 +340,6 @@ impl Index {
     pub(crate) fn pair_len(&self, placement: PlacementId, location: LocationId) -> usize {
         self.group_of(placement, location).map_or(0, |group| self.groups[group].members.len())
     }
-}
-
-/// Sorts ids by an order that begins with a hash. Each row is read once for it, and not for each comparison.
-fn sort_by_hash<I: Copy>(ids: &mut [I], hash: impl Fn(I) -> u64, cmp: impl Fn(I, I) -> Ordering) {
-    let mut keyed: Vec<(u64, I)> = ids.iter().map(|&id| (hash(id), id)).collect();
-    keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| cmp(a.1, b.1)));
-    ids.iter_mut().zip(keyed).for_each(|(id, (_, sorted))| *id = sorted);
 }
 
 pub(crate) fn hashed(entry: &SyncTargetEntry) -> Hashed<'_> {

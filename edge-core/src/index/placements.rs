@@ -91,23 +91,31 @@ impl Index {
             sorted::insert(&mut self.location_selectors.payload_mut(clause).placements, id);
         }
         self.placements[id].clauses = clauses.into();
-        for &location in before.iter().filter(|location| after.binary_search(location).is_err()) {
+        for location in self.without(&before, &after) {
             self.unpair(id, location);
         }
-        for &location in after.iter().filter(|location| before.binary_search(location).is_err()) {
+        for location in self.without(&after, &before) {
             self.pair(id, location);
         }
         self.occupy_all(id, after);
         self.release_clauses(id, &old);
     }
 
-    /// The Locations that any of the clauses selects, sorted by id.
+    /// The Locations of one list that are not in another; both in the order of [`Self::cmp_locations`].
+    fn without(&self, list: &[LocationId], other: &[LocationId]) -> Vec<LocationId> {
+        let is_new = |location: &LocationId| {
+            other.is_empty() || other.binary_search_by(|&have| self.cmp_locations(have, *location)).is_err()
+        };
+        list.iter().copied().filter(is_new).collect()
+    }
+
+    /// The Locations that any of the clauses selects, in the order of [`Self::cmp_locations`].
     pub(super) fn selected_by(&self, clauses: &[SelectorId]) -> Vec<LocationId> {
         let mut selected: Vec<LocationId> = Vec::new();
         for &clause in clauses {
             selected.extend(self.location_selectors.items_matching(clause));
         }
-        selected.sort_unstable();
+        self.sort_locations(&mut selected);
         selected.dedup();
         selected
     }
@@ -115,9 +123,12 @@ impl Index {
     /// Lists anew which Locations hold something for the EdgePlacement, out of those that its selectors select. To look
     /// at each of them took longer already.
     fn occupy_all(&mut self, id: PlacementId, mut selected: Vec<LocationId>) {
-        selected.extend(self.unlabelled_of(id));
+        let unlabelled = self.unlabelled_of(id);
+        if !unlabelled.is_empty() {
+            selected.extend(unlabelled);
+            self.sort_locations(&mut selected);
+        }
         selected.retain(|&location| self.pair_len(id, location) > 0);
-        self.sort_locations(&mut selected);
         self.placements[id].occupied = Leaves::from_sorted(&selected);
     }
 
