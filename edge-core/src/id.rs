@@ -1,5 +1,6 @@
 //! Ids as newtypes over `u32`, and tables keyed by them. An `Option` of an id is as small as the id.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
@@ -42,7 +43,7 @@ macro_rules! ids {
 ids! {
     /// A label key that some object or selector uses.
     KeyId
-    /// A label (key and value) that some object or selector uses.
+    /// A label (key and value) that some object or selector of a scope uses.
     LabelId
     /// A logical cluster that some object lives in.
     ClusterId
@@ -51,6 +52,8 @@ ids! {
     PlacementId
     /// A selector, shared by all that say the same in the same scope.
     SelectorId
+    /// A set of label keys that some object has.
+    ShapeId
     /// A set of SyncTargets that one or more Locations hold.
     GroupId
     SliceId
@@ -75,7 +78,14 @@ impl<I, T> Default for Table<I, T> {
 
 impl<I: Id, T> Table<I, T> {
     pub(crate) fn insert(&mut self, value: T) -> I {
+        if self.rows.len() == self.rows.capacity() {
+            self.rows.reserve_exact((self.rows.len() / 8).max(4));
+        }
         I::from_index(self.rows.insert(value))
+    }
+
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.rows.reserve_exact(count);
     }
 
     pub(crate) fn remove(&mut self, id: I) -> T {
@@ -93,6 +103,77 @@ impl<I: Id, T> Table<I, T> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (I, &T)> {
         self.rows.iter().map(|(index, value)| (I::from_index(index), value))
+    }
+}
+
+/// Values for some of the ids that a [`Table`] of something else gave out.
+#[derive(Debug)]
+pub(crate) struct SideTable<I, T> {
+    rows: Vec<Option<T>>,
+    len: usize,
+    id: PhantomData<I>,
+}
+
+impl<I, T> Default for SideTable<I, T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), len: 0, id: PhantomData }
+    }
+}
+
+impl<I: Id, T> SideTable<I, T> {
+    pub(crate) fn get(&self, id: I) -> Option<&T> {
+        self.rows.get(id.index())?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: I) -> Option<&mut T> {
+        self.rows.get_mut(id.index())?.as_mut()
+    }
+
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.rows.reserve_exact(count);
+    }
+
+    /// Where there was none.
+    pub(crate) fn insert(&mut self, id: I, value: T) {
+        while self.rows.len() <= id.index() {
+            grow(&mut self.rows);
+            self.rows.push(None);
+        }
+        self.rows[id.index()] = Some(value);
+        self.len += 1;
+    }
+
+    /// What was there. Its room is kept until [`Self::trim`].
+    pub(crate) fn take(&mut self, id: I) -> Option<T> {
+        let value = self.rows.get_mut(id.index())?.take()?;
+        self.len -= 1;
+        Some(value)
+    }
+
+    /// Gives back the room behind the last value.
+    pub(crate) fn trim(&mut self) {
+        while let Some(None) = self.rows.last() {
+            self.rows.pop();
+        }
+        if self.rows.capacity() > 64 && self.rows.len() < self.rows.capacity() / 4 {
+            self.rows.shrink_to_fit();
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (I, &T)> {
+        let rows = self.rows.iter().enumerate();
+        rows.filter_map(|(index, value)| Some((I::from_index(index), value.as_ref()?)))
+    }
+}
+
+/// Makes room by an eighth, not by twice as much: tables of a hundred thousand rows are most of what there is in memory.
+fn grow<T>(rows: &mut Vec<T>) {
+    if rows.len() == rows.capacity() {
+        rows.reserve_exact((rows.len() / 8).max(4));
     }
 }
 

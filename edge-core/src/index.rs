@@ -22,6 +22,7 @@
 //! **Deletes free everything.** What an event removed stays readable until the next event, since the delta refers to it;
 //! then it goes.
 
+mod anchors;
 mod clusters;
 mod directory;
 mod frozen;
@@ -29,6 +30,7 @@ mod groups;
 mod locations;
 mod matcher;
 mod placements;
+mod postings;
 mod query;
 mod rules;
 mod sync_targets;
@@ -47,7 +49,6 @@ use hashbrown::HashMap;
 use crate::delta::{Change, Delta, OwnedRow, consolidate};
 use crate::event::{Event, batch};
 use crate::id::{ClusterId, GroupId, LocationId, PlacementId, SelectorId, SyncTargetId, Table};
-use crate::intern::Interner;
 use crate::leaves::Leaves;
 use crate::order::{Hashed, NameHash};
 use crate::selector::Invalid;
@@ -63,9 +64,26 @@ const ALL_LOCATIONS: Scope = 0;
 #[derive(Debug)]
 pub(crate) struct SyncTargetEntry {
     pub(crate) cluster: ClusterId,
-    pub(crate) name: Box<str>,
-    pub(crate) uid: Box<str>,
     pub(crate) hash: u64,
+    /// Where the UID begins.
+    uid_at: u32,
+    /// Name and UID, one after the other: what a hundred thousand of are kept of had better be one piece.
+    texts: Box<str>,
+}
+
+impl SyncTargetEntry {
+    fn new(cluster: ClusterId, hash: u64, name: &str, uid: &str) -> Self {
+        let uid_at = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        Self { cluster, hash, uid_at, texts: [name, uid].concat().into() }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.texts[..self.uid_at as usize]
+    }
+
+    pub(crate) fn uid(&self) -> &str {
+        &self.texts[self.uid_at as usize..]
+    }
 }
 
 /// A Location.
@@ -74,6 +92,8 @@ pub(crate) struct LocationEntry {
     pub(crate) cluster: ClusterId,
     pub(crate) name: Box<str>,
     pub(crate) hash: u64,
+    /// The cluster's hash, so that comparing two Locations takes no look-up of their clusters.
+    cluster_hash: u64,
     /// Who holds it; sorted by EdgePlacement.
     pub(crate) pairs: Vec<PlacementId>,
     /// The SyncTargets that it holds; `None` for none, and while frozen.
@@ -126,7 +146,6 @@ struct Clause {
 #[derive(Debug, Default)]
 pub struct Index {
     hash: NameHash,
-    interner: Interner,
     clusters: Clusters,
     pub(crate) sync_targets: Directory<SyncTargetId, SyncTargetEntry>,
     pub(crate) locations: Directory<LocationId, LocationEntry>,
@@ -159,6 +178,13 @@ pub(crate) struct Retired {
     groups: Vec<GroupId>,
     /// The UID that the SyncTarget of the event had before.
     pub(crate) old_uid: Option<Box<str>>,
+}
+
+impl Retired {
+    fn is_empty(&self) -> bool {
+        let Self { sync_target, location, placement, groups, old_uid } = self;
+        sync_target.is_none() && location.is_none() && placement.is_none() && groups.is_empty() && old_uid.is_none()
+    }
 }
 
 impl Index {
@@ -202,16 +228,30 @@ impl Index {
     #[must_use = "the delta is what downstream state has to follow"]
     pub fn apply_batch<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) -> Vec<OwnedRow> {
         let mut rows = Vec::new();
-        for event in batch(events) {
+        let batch = batch(events);
+        self.reserve(&batch);
+        for event in batch {
             rows.extend(self.apply(event).rows().map(OwnedRow::from));
         }
         consolidate(&mut rows);
         rows
     }
 
+    /// Makes room for a start, which is one large batch: tables that grow while it is taken in end up larger than need be.
+    pub(crate) fn reserve(&mut self, batch: &[&Event]) {
+        if self.sync_targets.rows() == 0 {
+            let count = batch.iter().filter(|event| matches!(event, Event::SyncTarget(_, Some(_)))).count();
+            self.sync_targets.reserve(count);
+            self.instance_selectors.reserve_items(count);
+        }
+    }
+
     /// Frees what the last event removed.
     fn begin(&mut self) {
         self.changes.clear();
+        if self.retired.is_empty() {
+            return;
+        }
         let retired = core::mem::take(&mut self.retired);
         for group in retired.groups {
             self.groups.remove(group);
@@ -241,11 +281,41 @@ impl Index {
     /// The order of Locations within an EdgePlacement.
     pub(crate) fn cmp_locations(&self, a: LocationId, b: LocationId) -> Ordering {
         let (a, b) = (&self.locations[a], &self.locations[b]);
-        let clusters = match a.cluster == b.cluster {
-            true => Ordering::Equal,
-            false => self.cluster(a.cluster).cmp(&self.cluster(b.cluster)),
-        };
-        clusters.then_with(|| Hashed::new(a.hash, &a.name).cmp(&Hashed::new(b.hash, &b.name)))
+        a.cluster_hash
+            .cmp(&b.cluster_hash)
+            .then_with(|| match a.cluster == b.cluster {
+                true => Ordering::Equal,
+                false => self.cluster(a.cluster).cmp(&self.cluster(b.cluster)),
+            })
+            .then_with(|| Hashed::new(a.hash, &a.name).cmp(&Hashed::new(b.hash, &b.name)))
+    }
+
+    /// Brings Locations into the order of [`Self::cmp_locations`]. Each row is read once for it, not for each comparison.
+    fn sort_locations(&self, locations: &mut [LocationId]) {
+        // Within one cluster the Locations' own hashes decide; the names of clusters whose hashes are equal are looked up.
+        let mut keyed: Vec<(u64, ClusterId, u64, LocationId)> = locations
+            .iter()
+            .map(|&id| {
+                let entry = &self.locations[id];
+                (entry.cluster_hash, entry.cluster, entry.hash, id)
+            })
+            .collect();
+        keyed.sort_unstable_by(|a, b| {
+            let hashes = match a.1 == b.1 {
+                true => a.2.cmp(&b.2),
+                false => a.0.cmp(&b.0),
+            };
+            hashes.then_with(|| self.cmp_locations(a.3, b.3))
+        });
+        locations.iter_mut().zip(keyed).for_each(|(id, (.., sorted))| *id = sorted);
+    }
+
+    /// Brings SyncTargets into the order of [`Self::cmp_sync_targets`].
+    fn sort_sync_targets(&self, sync_targets: &mut [SyncTargetId]) {
+        let mut keyed: Vec<(u64, SyncTargetId)> =
+            sync_targets.iter().map(|&id| (self.sync_targets[id].hash, id)).collect();
+        keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.cmp_sync_targets(a.1, b.1)));
+        sync_targets.iter_mut().zip(keyed).for_each(|(id, (_, sorted))| *id = sorted);
     }
 
     /// The order of SyncTargets within a group.
@@ -273,7 +343,16 @@ impl Index {
 }
 
 pub(crate) fn hashed(entry: &SyncTargetEntry) -> Hashed<'_> {
-    Hashed::new(entry.hash, &entry.name)
+    Hashed::new(entry.hash, entry.name())
+}
+
+impl Keyed for SyncTargetEntry {
+    fn cluster(&self) -> ClusterId {
+        self.cluster
+    }
+    fn name(&self) -> &str {
+        self.name()
+    }
 }
 
 macro_rules! keyed {
@@ -288,4 +367,4 @@ macro_rules! keyed {
         }
     )*};
 }
-keyed!(SyncTargetEntry LocationEntry PlacementEntry);
+keyed!(LocationEntry PlacementEntry);

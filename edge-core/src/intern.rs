@@ -1,12 +1,15 @@
-//! Label keys and labels as numbers, with reference counts.
+//! Label keys as numbers, with reference counts, and the sets of keys that items have.
 //!
-//! A hundred thousand SyncTargets share a few hundred labels; comparing numbers is what makes matching cheap.
+//! Most items have the keys that a thousand others have. Such a set is one [`Shape`], so an item keeps values only; and to
+//! see that it still has the same keys takes no look-up.
 
 use alloc::boxed::Box;
-use core::hash::BuildHasher;
+use alloc::collections::BTreeMap;
+use core::hash::{BuildHasher, Hash, Hasher};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::id::{KeyId, LabelId, Table};
+use crate::id::{KeyId, ShapeId, Table};
+use crate::selector::Labels;
 
 #[derive(Debug)]
 struct Key {
@@ -14,26 +17,32 @@ struct Key {
     refs: u32,
 }
 
+/// A set of keys.
 #[derive(Debug)]
-struct Label {
-    key: KeyId,
-    value: Box<str>,
+struct Shape {
+    /// By text, as labels are.
+    keys: Box<[KeyId]>,
+    /// By id, each with its place in `keys`.
+    places: Box<[(KeyId, usize)]>,
+    hash: u64,
     refs: u32,
 }
 
-/// Gives a number to each key and to each label in use, and takes it back when the last user has released it.
+/// Gives a number to each key and to each set of keys in use, and takes it back when the last user has released it.
 #[derive(Debug, Default)]
-pub(crate) struct Interner {
+pub(crate) struct Keys {
     hasher: DefaultHashBuilder,
     keys: Table<KeyId, Key>,
     key_ids: HashTable<KeyId>,
-    labels: Table<LabelId, Label>,
-    label_ids: HashTable<LabelId>,
+    shapes: Table<ShapeId, Shape>,
+    shape_ids: HashTable<ShapeId>,
 }
 
-impl Interner {
-    /// The key's number; the caller owes one [`Self::release_key`].
-    pub(crate) fn acquire_key(&mut self, text: &str) -> KeyId {
+// === Keys ===
+
+impl Keys {
+    /// The key's number; the caller owes one [`Self::release`].
+    pub(crate) fn acquire(&mut self, text: &str) -> KeyId {
         let hash = self.hasher.hash_one(text);
         if let Some(&id) = self.key_ids.find(hash, |&id| *self.keys[id].text == *text) {
             self.keys[id].refs += 1;
@@ -45,7 +54,7 @@ impl Interner {
         id
     }
 
-    pub(crate) fn release_key(&mut self, id: KeyId) {
+    pub(crate) fn release(&mut self, id: KeyId) {
         let key = &mut self.keys[id];
         key.refs -= 1;
         if key.refs > 0 {
@@ -59,59 +68,86 @@ impl Interner {
         shrink(&mut self.key_ids, |&id| self.hasher.hash_one(&*self.keys[id].text));
     }
 
-    /// The label's number; the caller owes one [`Self::release`].
-    pub(crate) fn acquire(&mut self, key: &str, value: &str) -> LabelId {
-        let key = self.acquire_key(key);
-        let hash = self.hasher.hash_one((key, value));
-        if let Some(&id) = self.label_ids.find(hash, |&id| self.is(id, key, value)) {
-            self.labels[id].refs += 1;
-            // The label itself holds its key.
-            self.release_key(key);
-            return id;
-        }
-        let id = self.labels.insert(Label { key, value: value.into(), refs: 1 });
-        let (hasher, labels) = (&self.hasher, &self.labels);
-        self.label_ids.insert_unique(hash, id, |&id| hasher.hash_one((labels[id].key, &*labels[id].value)));
-        id
-    }
-
-    pub(crate) fn release(&mut self, id: LabelId) {
-        let label = &mut self.labels[id];
-        label.refs -= 1;
-        if label.refs > 0 {
-            return;
-        }
-        let hash = self.hasher.hash_one((label.key, &*label.value));
-        if let Ok(entry) = self.label_ids.find_entry(hash, |&have| have == id) {
-            entry.remove();
-        }
-        let label = self.labels.remove(id);
-        self.release_key(label.key);
-        shrink(&mut self.label_ids, |&id| self.hasher.hash_one((self.labels[id].key, &*self.labels[id].value)));
-    }
-
-    fn is(&self, id: LabelId, key: KeyId, value: &str) -> bool {
-        let label = &self.labels[id];
-        label.key == key && *label.value == *value
-    }
-
-    pub(crate) fn key_of(&self, id: LabelId) -> KeyId {
-        self.labels[id].key
-    }
-
-    pub(crate) fn key_text(&self, id: KeyId) -> &str {
+    pub(crate) fn text(&self, id: KeyId) -> &str {
         &self.keys[id].text
     }
 
-    /// Key and value.
-    pub(crate) fn label_text(&self, id: LabelId) -> (&str, &str) {
-        let label = &self.labels[id];
-        (self.key_text(label.key), &label.value)
+    /// Whether nothing is in use.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.len() == 0 && self.key_ids.is_empty() && self.shapes.len() == 0 && self.shape_ids.is_empty()
+    }
+}
+
+// === Shapes ===
+
+impl Keys {
+    /// The number of the labels' set of keys, which may well be `guess`; the caller owes one [`Self::release_shape`].
+    pub(crate) fn acquire_shape(&mut self, labels: &Labels, guess: Option<ShapeId>) -> ShapeId {
+        if let Some(id) = guess
+            && self.has_shape(id, labels)
+        {
+            self.shapes[id].refs += 1;
+            return id;
+        }
+        let mut hasher = self.hasher.build_hasher();
+        labels.iter().for_each(|(key, _)| key.hash(&mut hasher));
+        let hash = hasher.finish();
+        if let Some(&id) = self.shape_ids.find(hash, |&id| self.has_shape(id, labels)) {
+            self.shapes[id].refs += 1;
+            return id;
+        }
+        let keys: Box<[KeyId]> = labels.iter().map(|(key, _)| self.acquire(key)).collect();
+        let mut places: Box<[(KeyId, usize)]> = keys.iter().enumerate().map(|(place, &key)| (key, place)).collect();
+        places.sort_unstable();
+        let id = self.shapes.insert(Shape { keys, places, hash, refs: 1 });
+        let shapes = &self.shapes;
+        self.shape_ids.insert_unique(hash, id, |&id| shapes[id].hash);
+        id
     }
 
-    /// Keys and labels in use.
-    pub(crate) fn len(&self) -> (usize, usize) {
-        (self.keys.len(), self.labels.len())
+    pub(crate) fn release_shape(&mut self, id: ShapeId) {
+        let shape = &mut self.shapes[id];
+        shape.refs -= 1;
+        if shape.refs > 0 {
+            return;
+        }
+        let shape = self.shapes.remove(id);
+        if let Ok(entry) = self.shape_ids.find_entry(shape.hash, |&have| have == id) {
+            entry.remove();
+        }
+        shape.keys.iter().for_each(|&key| self.release(key));
+        shrink(&mut self.shape_ids, |&id| self.shapes[id].hash);
+    }
+
+    /// Whether the labels' keys are those of the shape.
+    pub(crate) fn has_shape(&self, id: ShapeId, labels: &Labels) -> bool {
+        let keys = &self.shapes[id].keys;
+        keys.len() == labels.len() && keys.iter().zip(labels.iter()).all(|(&have, (key, _))| self.text(have) == key)
+    }
+
+    /// The keys of a shape by text.
+    pub(crate) fn of_shape(&self, id: ShapeId) -> &[KeyId] {
+        &self.shapes[id].keys
+    }
+
+    /// The keys of a shape by id, each with its place in [`Self::of_shape`].
+    pub(crate) fn places(&self, id: ShapeId) -> &[(KeyId, usize)] {
+        &self.shapes[id].places
+    }
+
+    /// Panics unless the shapes are those of just these items.
+    pub(crate) fn validate_shapes(&self, items: impl Iterator<Item = ShapeId>) {
+        let mut users: BTreeMap<ShapeId, u32> = BTreeMap::new();
+        items.for_each(|shape| *users.entry(shape).or_default() += 1);
+        for (id, shape) in self.shapes.iter() {
+            assert_eq!(Some(&shape.refs), users.get(&id), "items of a shape");
+        }
+    }
+
+    /// Where the label with a key stands in an item of the shape.
+    pub(crate) fn place(&self, id: ShapeId, key: KeyId) -> Option<usize> {
+        let places = self.places(id);
+        places.binary_search_by_key(&key, |&(have, _)| have).ok().map(|at| places[at].1)
     }
 }
 

@@ -104,7 +104,9 @@ impl Scheduler {
     /// [`batch`] says in which order. A start with a hundred thousand objects is one batch. For the delta of a batch see
     /// [`Index::apply_batch`].
     pub fn apply_batch<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) {
-        for event in batch(events) {
+        let batch = batch(events);
+        self.index.reserve(&batch);
+        for event in batch {
             let _ = self.apply(event);
         }
     }

@@ -27,9 +27,9 @@ impl Clusters {
         self.ids.find(self.hasher.hash_one(name), |&id| *self.rows[id].name == *name).copied()
     }
 
-    /// The cluster's number; the caller owes one [`Self::release`].
-    pub(super) fn acquire(&mut self, name: &str, hash: NameHash) -> ClusterId {
-        if let Some(id) = self.find(name) {
+    /// The cluster's number, which is `known` if [`Self::find`] found it; the caller owes one [`Self::release`].
+    pub(super) fn acquire(&mut self, known: Option<ClusterId>, name: &str, hash: NameHash) -> ClusterId {
+        if let Some(id) = known {
             self.rows[id].refs += 1;
             return id;
         }

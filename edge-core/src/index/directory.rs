@@ -41,6 +41,13 @@ impl<I: Id, T: Keyed> Directory<I, T> {
         id
     }
 
+    /// Makes room for so many objects.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        let (hasher, rows) = (&self.hasher, &self.rows);
+        self.ids.reserve(count, |&id| hasher.hash_one((rows[id].cluster(), rows[id].name())));
+        self.rows.reserve(count);
+    }
+
     /// The object can no longer be found; its row stays until [`Self::free`].
     pub(crate) fn retire(&mut self, id: I) {
         let row = &self.rows[id];

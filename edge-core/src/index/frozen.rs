@@ -98,7 +98,7 @@ impl Index {
         if self.group_of(placement, location).is_some() {
             return;
         }
-        members.sort_unstable_by(|&a, &b| self.cmp_sync_targets(a, b));
+        self.sort_sync_targets(&mut members);
         members.dedup();
         let users = Users::Frozen { location, pairs: 1 };
         let group = self.groups.insert(Group { members: Leaves::from_sorted(&members), users });

@@ -34,10 +34,10 @@ impl Index {
         if selector.contradiction().is_some() {
             return None;
         }
-        let (selector, new) = self.instance_selectors.selector(selector, scope(cluster), &mut self.interner);
+        let (selector, new) = self.instance_selectors.selector(selector, scope(cluster));
         if new {
             let mut members: Vec<SyncTargetId> = self.instance_selectors.items_matching(selector).collect();
-            members.sort_unstable_by(|&a, &b| self.cmp_sync_targets(a, b));
+            self.sort_sync_targets(&mut members);
             let members = Leaves::from_sorted(&members);
             let users = Users::Locations { selector, locations: Vec::new() };
             *self.instance_selectors.payload_mut(selector) = Some(self.groups.insert(Group { members, users }));
@@ -59,7 +59,7 @@ impl Index {
             Users::Locations { selector, locations } => {
                 sorted::remove(locations, &location);
                 if locations.is_empty() {
-                    self.instance_selectors.remove_selector(*selector, &mut self.interner);
+                    self.instance_selectors.remove_selector(*selector);
                     for groups in self.vouched.values_mut() {
                         groups.retain(|&have| have != group);
                     }
@@ -157,7 +157,8 @@ impl Index {
         self.placements[placement].occupied = occupied;
     }
 
-    /// The EdgePlacement selects the Location from now on. Where both were not a pair before.
+    /// The EdgePlacement selects the Location from now on. Where both were not a pair before. The list of occupied
+    /// Locations is left to the caller.
     pub(super) fn pair(&mut self, placement: PlacementId, location: LocationId) {
         let Err(at) = self.locations[location].pairs.binary_search(&placement) else { return };
         self.locations[location].pairs.insert(at, placement);
@@ -167,12 +168,17 @@ impl Index {
     }
 
     /// The EdgePlacement selects the Location no more.
-    pub(super) fn unpair(&mut self, placement: PlacementId, location: LocationId) {
-        let Ok(at) = self.locations[location].pairs.binary_search(&placement) else { return };
-        let old = self.group_of(placement, location);
+    pub(super) fn vacate_and_unpair(&mut self, placement: PlacementId, location: LocationId) {
         if self.pair_len(placement, location) > 0 {
             self.vacate(placement, location);
         }
+        self.unpair(placement, location);
+    }
+
+    /// The same, leaving the list of occupied Locations to the caller.
+    pub(super) fn unpair(&mut self, placement: PlacementId, location: LocationId) {
+        let Ok(at) = self.locations[location].pairs.binary_search(&placement) else { return };
+        let old = self.group_of(placement, location);
         let entry = &mut self.locations[location];
         entry.pairs.remove(at);
         if entry.pairs.capacity() > 16 && entry.pairs.len() < entry.pairs.capacity() / 4 {

@@ -12,15 +12,18 @@ use crate::sorted;
 
 impl Index {
     pub(super) fn apply_location(&mut self, key: &ObjectKey, record: Option<&LocationRecord>) {
-        let known = self.clusters.find(&key.cluster).and_then(|cluster| self.locations.find(cluster, &key.name));
+        let cluster = self.clusters.find(&key.cluster);
+        let known = cluster.and_then(|cluster| self.locations.find(cluster, &key.name));
         match (known, record) {
             (None, None) => {}
             (Some(id), None) => self.remove_location(id),
             (Some(id), Some(record)) => self.update_location(id, record),
             (None, Some(record)) => {
-                let cluster = self.clusters.acquire(&key.cluster, self.hash);
+                let cluster = self.clusters.acquire(cluster, &key.cluster, self.hash);
                 let (name, hash) = (Box::from(key.name.as_str()), self.hash.hash(&key.name));
-                let entry = LocationEntry { cluster, name, hash, pairs: Vec::new(), group: None, frozen: None };
+                let cluster_hash = self.cluster(cluster).hash();
+                let pairs = Vec::new();
+                let entry = LocationEntry { cluster, name, hash, cluster_hash, pairs, group: None, frozen: None };
                 let id = self.locations.insert(entry);
                 self.update_location(id, record);
             }
@@ -56,12 +59,12 @@ impl Index {
     /// Labels that cannot be read stay as they were.
     fn reselect(&mut self, id: LocationId, labels: Option<&Labels>) -> Vec<PlacementId> {
         let Some(labels) = labels else { return Vec::new() };
-        if self.location_selectors.has_labels(id, labels, &self.interner) {
+        if self.location_selectors.has_labels(id, labels) {
             return Vec::new();
         }
         let were_known = self.location_selectors.contains(id);
         let mut moves = core::mem::take(&mut self.moves);
-        self.location_selectors.set_labels(id, ALL_LOCATIONS, Some(labels), &mut self.interner, &mut moves);
+        self.location_selectors.set_labels(id, ALL_LOCATIONS, Some(labels), &mut moves);
         let clauses = moves.left.iter().chain(&moves.joined);
         let mut concerned: Vec<PlacementId> =
             clauses.flat_map(|&clause| &self.location_selectors.payload(clause).placements).copied().collect();
@@ -76,7 +79,7 @@ impl Index {
             let clauses = &self.placements[placement].clauses;
             let selected = clauses.iter().any(|&clause| self.location_selectors.matches(clause, id));
             if !selected {
-                self.unpair(placement, id);
+                self.vacate_and_unpair(placement, id);
             }
             selected && self.locations[id].pairs.binary_search(&placement).is_err()
         });
@@ -117,7 +120,7 @@ impl Index {
     fn remove_location(&mut self, id: LocationId) {
         // From the end, so that no removal shifts the rest.
         for placement in self.locations[id].pairs.clone().into_iter().rev() {
-            self.unpair(placement, id);
+            self.vacate_and_unpair(placement, id);
         }
         if self.locations[id].frozen.take().is_some() {
             self.unlist_frozen(id);
@@ -126,7 +129,7 @@ impl Index {
         let group = self.locations[id].group.take();
         self.release_group(group, id);
         let mut moves = core::mem::take(&mut self.moves);
-        self.location_selectors.set_labels(id, ALL_LOCATIONS, None, &mut self.interner, &mut moves);
+        self.location_selectors.set_labels(id, ALL_LOCATIONS, None, &mut moves);
         self.moves = moves;
         self.locations.retire(id);
         self.retired.location = Some(id);

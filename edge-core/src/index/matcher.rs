@@ -5,37 +5,58 @@
 //!
 //! A selector is found through one *anchor*: of its positive requirements the one that the fewest items met when it was
 //! added. Those without (purely negative ones, and `{}`) are candidates for every item of the scope. Items are found
-//! through posting lists, one for each label of the scope.
+//! through the labels' lists ([`Postings`]).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hash};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use super::rules::{ItemLabel, Op, Rules, signature};
-use crate::id::{Id, KeyId, LabelId, SelectorId, Table};
-use crate::intern::{Interner, shrink};
+use super::anchors::{Anchored, Anchors};
+use super::postings::{ItemLabel, Postings};
+use super::rules::{IdRule, Op, Plan, Rules, key_bit, signature};
+use crate::id::{Id, KeyId, LabelId, SelectorId, ShapeId, SideTable, Table};
+use crate::intern::{Keys, shrink};
 use crate::selector::{Labels, Selector};
-use crate::sorted;
 
 /// Selectors see only the items of their own scope.
 pub(super) type Scope = u32;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Anchor {
-    Label(LabelId),
-    Key(KeyId),
-    Everything,
-}
-
 #[derive(Debug)]
-struct Item {
+pub(super) struct Item {
     scope: Scope,
     /// Where it stands in the list of its scope.
     at: u32,
+    /// Its keys.
+    pub(super) shape: ShapeId,
     signature: u64,
-    /// Sorted by key.
-    labels: Box<[ItemLabel]>,
+    /// One for each key of the shape.
+    pub(super) labels: Box<[ItemLabel]>,
+}
+
+impl Item {
+    /// The labels with their keys, by key.
+    fn labels<'a>(&'a self, keys: &'a Keys) -> impl Iterator<Item = (KeyId, ItemLabel)> + 'a {
+        keys.of_shape(self.shape).iter().copied().zip(self.labels.iter().copied())
+    }
+
+    /// For each label, by key, the one that another item has under the same key.
+    fn beside<'a>(
+        &'a self,
+        other: Option<&'a Self>,
+        keys: &'a Keys,
+    ) -> impl Iterator<Item = (KeyId, ItemLabel, Option<ItemLabel>)> + 'a {
+        self.labels(keys)
+            .enumerate()
+            .map(move |(place, (key, label))| (key, label, other_label(other, self.shape, place, key, keys)))
+    }
+}
+
+/// The label that an item, if there is one, has under a key which stands at `place` in `shape`.
+fn other_label(other: Option<&Item>, shape: ShapeId, place: usize, key: KeyId, keys: &Keys) -> Option<ItemLabel> {
+    let other = other?;
+    let place = if other.shape == shape { place } else { keys.place(other.shape, key)? };
+    Some(other.labels[place])
 }
 
 #[derive(Debug)]
@@ -43,14 +64,16 @@ struct Entry<T> {
     scope: Scope,
     rules: Rules,
     signature: u64,
+    /// A bit for each key that the rules are about.
+    keys: u64,
     /// Where it is found.
-    anchors: Box<[Anchor]>,
+    anchors: Anchors,
     payload: T,
 }
 
 impl<T> Entry<T> {
-    fn matches(&self, item: &Item) -> bool {
-        self.signature & !item.signature == 0 && self.rules.match_labels(&item.labels)
+    fn matches(&self, item: &Item, keys: &Keys) -> bool {
+        self.signature & !item.signature == 0 && self.rules.match_item(item, keys)
     }
 }
 
@@ -64,24 +87,26 @@ pub(super) struct Moves {
 #[derive(Debug)]
 pub(super) struct Matcher<I, T> {
     hasher: DefaultHashBuilder,
-    items: HashMap<usize, Item>,
+    keys: Keys,
+    postings: Postings<I>,
+    items: SideTable<I, Item>,
     everything: HashMap<Scope, Vec<I>>,
-    postings: HashMap<(Scope, LabelId), Vec<I>>,
     selectors: Table<SelectorId, Entry<T>>,
     ids: HashTable<SelectorId>,
-    anchored: HashMap<(Scope, Anchor), Vec<SelectorId>>,
+    anchored: Anchored,
 }
 
 impl<I, T> Default for Matcher<I, T> {
     fn default() -> Self {
         Self {
             hasher: DefaultHashBuilder::default(),
-            items: HashMap::new(),
+            keys: Keys::default(),
+            postings: Postings::default(),
+            items: SideTable::default(),
             everything: HashMap::new(),
-            postings: HashMap::new(),
             selectors: Table::default(),
             ids: HashTable::new(),
-            anchored: HashMap::new(),
+            anchored: Anchored::default(),
         }
     }
 }
@@ -90,15 +115,16 @@ impl<I, T> Default for Matcher<I, T> {
 
 impl<I: Id, T> Matcher<I, T> {
     /// Whether the item is known with just these labels.
-    pub(super) fn has_labels(&self, item: I, labels: &Labels, interner: &Interner) -> bool {
-        // Both sides have one label a key; equal size and all of one in the other is equality.
-        self.items.get(&item.index()).is_some_and(|have| {
-            have.labels.len() == labels.len()
-                && have.labels.iter().all(|label| {
-                    let (key, value) = interner.label_text(label.label);
-                    labels.get(key) == Some(value)
-                })
+    pub(super) fn has_labels(&self, item: I, labels: &Labels) -> bool {
+        self.items.get(item).is_some_and(|item| {
+            let values = item.labels.iter().map(|label| self.postings.value(label.label));
+            self.keys.has_shape(item.shape, labels) && values.eq(labels.iter().map(|(_, value)| value))
         })
+    }
+
+    /// Makes room for so many items.
+    pub(super) fn reserve_items(&mut self, count: usize) {
+        self.items.reserve(count);
     }
 
     /// How many items there are.
@@ -106,119 +132,118 @@ impl<I: Id, T> Matcher<I, T> {
         self.items.len()
     }
 
+    /// How many labels there are, those that only selectors name included.
+    pub(super) fn labels(&self) -> usize {
+        self.postings.len()
+    }
+
     pub(super) fn contains(&self, item: I) -> bool {
-        self.items.contains_key(&item.index())
+        self.items.get(item).is_some()
     }
 
     /// The item's labels as text, sorted by key.
-    pub(super) fn labels_of<'a>(&self, item: I, interner: &'a Interner) -> Vec<(&'a str, &'a str)> {
-        let labels = self.items.get(&item.index()).map_or(&[][..], |item| &item.labels);
-        let mut labels: Vec<_> = labels.iter().map(|label| interner.label_text(label.label)).collect();
-        labels.sort_unstable();
-        labels
+    pub(super) fn labels_of(&self, item: I) -> Vec<(&str, &str)> {
+        let text = |(key, label): (KeyId, ItemLabel)| (self.keys.text(key), self.postings.value(label.label));
+        self.items.get(item).into_iter().flat_map(|item| item.labels(&self.keys)).map(text).collect()
     }
 
     /// Sets the labels of an item; `None` takes the item out. Tells which selectors it joined and left.
     ///
-    /// Cost: a probe for each label and key, and an evaluation of each selector anchored at one of them.
-    pub(super) fn set_labels(
-        &mut self,
-        item: I,
-        scope: Scope,
-        labels: Option<&Labels>,
-        interner: &mut Interner,
-        moves: &mut Moves,
-    ) {
+    /// Cost: a probe for each label and key, and an evaluation of each selector anchored at one of them that asks about a
+    /// key whose label changes.
+    pub(super) fn set_labels(&mut self, item: I, scope: Scope, labels: Option<&Labels>, moves: &mut Moves) {
         moves.joined.clear();
         moves.left.clear();
-        let old = self.items.remove(&item.index());
-        let new = labels.map(|labels| self.place(item, scope, labels, old.as_ref(), interner));
+        let old = self.items.take(item);
+        let new = labels.map(|labels| self.place(item, scope, labels, old.as_ref()));
         self.find_moves(old.as_ref(), new.as_ref(), moves);
         if let Some(old) = old {
-            self.displace(old, new.as_ref(), interner);
+            self.displace(old, new.as_ref());
         }
-        if let Some(new) = new {
-            self.items.insert(item.index(), new);
-        } else if self.items.capacity() > 64 && self.items.len() < self.items.capacity() / 4 {
-            self.items.shrink_to_fit();
+        match new {
+            Some(new) => self.items.insert(item, new),
+            None => self.items.trim(),
         }
     }
 
-    /// Enters the item into the posting lists of its new labels. Those that it keeps stay where they are.
-    fn place(&mut self, id: I, scope: Scope, labels: &Labels, old: Option<&Item>, interner: &mut Interner) -> Item {
-        let mut placed: Vec<ItemLabel> = Vec::with_capacity(labels.len());
-        for (key, value) in labels.iter() {
-            let label = interner.acquire(key, value);
-            let key = interner.key_of(label);
-            let kept = old.and_then(|old| find(&old.labels, key)).filter(|kept| kept.label == label);
-            let at = kept.map_or_else(|| push(self.postings.entry((scope, label)).or_default(), id), |kept| kept.at);
-            placed.push(ItemLabel { key, label, at });
+    /// Enters the item into the lists of its new labels. Where it keeps a label it stays where it is.
+    fn place(&mut self, id: I, scope: Scope, labels: &Labels, old: Option<&Item>) -> Item {
+        let shape = self.keys.acquire_shape(labels, old.map(|old| old.shape));
+        let keys = self.keys.of_shape(shape);
+        let mut placed: Vec<ItemLabel> = Vec::with_capacity(keys.len());
+        for (place, (&key, (_, value))) in keys.iter().zip(labels.iter()).enumerate() {
+            let kept = other_label(old, shape, place, key, &self.keys);
+            let kept = kept.filter(|kept| self.postings.value(kept.label) == value);
+            placed.push(kept.unwrap_or_else(|| self.postings.add(scope, key, value, id)));
         }
-        placed.sort_unstable_by_key(|label| label.key);
+        let signature = signature(keys.iter().copied().zip(placed.iter().map(|label| label.label)));
         let at = match old {
             Some(old) => old.at,
             None => push(self.everything.entry(scope).or_default(), id),
         };
-        Item { scope, at, signature: signature(&placed), labels: placed.into() }
+        Item { scope, at, shape, signature, labels: placed.into() }
     }
 
-    /// Takes the item out of the posting lists of the labels that it no longer has.
-    fn displace(&mut self, old: Item, new: Option<&Item>, interner: &mut Interner) {
-        for label in &old.labels {
-            let kept = new.and_then(|new| find(&new.labels, label.key));
-            if kept.is_none_or(|kept| kept.label != label.label) {
-                let moved = take(&mut self.postings, (old.scope, label.label), label.at);
-                if let Some(moved) = moved.and_then(|id| self.items.get_mut(&id.index()))
-                    && let Ok(slot) = moved.labels.binary_search_by_key(&label.key, |have| have.key)
-                {
-                    moved.labels[slot].at = label.at;
-                }
+    /// Takes the item out of the lists of the labels that it no longer has.
+    fn displace(&mut self, old: Item, new: Option<&Item>) {
+        for (key, label, kept) in old.beside(new, &self.keys) {
+            if kept.is_some_and(|kept| kept.label == label.label) {
+                continue;
             }
-            interner.release(label.label);
+            if let Some((moved, to)) = self.postings.remove(label)
+                && let Some(moved) = self.items.get_mut(moved)
+                && let Some(place) = self.keys.place(moved.shape, key)
+            {
+                moved.labels[place] = to;
+            }
         }
         if new.is_none() {
             let moved = take(&mut self.everything, old.scope, old.at);
-            if let Some(moved) = moved.and_then(|id| self.items.get_mut(&id.index())) {
+            if let Some(moved) = moved.and_then(|id| self.items.get_mut(id)) {
                 moved.at = old.at;
             }
         }
+        self.keys.release_shape(old.shape);
     }
 
     /// The selectors that match the item, sorted.
     pub(super) fn selectors_of(&self, item: I) -> Vec<SelectorId> {
         let mut moves = Moves::default();
-        self.find_moves(None, self.items.get(&item.index()), &mut moves);
+        self.find_moves(None, self.items.get(item), &mut moves);
         moves.joined
     }
 
     fn find_moves(&self, old: Option<&Item>, new: Option<&Item>, moves: &mut Moves) {
-        let mut consider = |scope: Scope, anchor: Anchor| {
-            for &id in self.anchored.get(&(scope, anchor)).map_or(&[][..], Vec::as_slice) {
+        let changed = self.changed_keys(old, new);
+        let matches =
+            |selector: &Entry<T>, item: Option<&Item>| item.is_some_and(|item| selector.matches(item, &self.keys));
+        let mut consider = |found: &[SelectorId]| {
+            for &id in found {
                 let selector = &self.selectors[id];
-                match (old.is_some_and(|item| selector.matches(item)), new.is_some_and(|item| selector.matches(item))) {
+                // `{}` asks about no key, and yet every new item joins it.
+                if changed.is_some_and(|changed| selector.keys & changed == 0) {
+                    continue;
+                }
+                match (matches(selector, old), matches(selector, new)) {
                     (false, true) => moves.joined.push(id),
                     (true, false) => moves.left.push(id),
                     _ => {}
                 }
             }
         };
-        if let Some(item) = new.or(old) {
-            consider(item.scope, Anchor::Everything);
+        let Some(item) = new.or(old) else { return };
+        consider(self.anchored.at_everything(item.scope));
+        for (key, label) in item.labels(&self.keys) {
+            consider(self.anchored.at_label(label.label));
+            consider(self.anchored.at_key(item.scope, key));
         }
-        if let Some(new) = new {
-            for label in &new.labels {
-                consider(new.scope, Anchor::Label(label.label));
-                consider(new.scope, Anchor::Key(label.key));
-            }
-        }
-        if let Some(old) = old {
-            for label in &old.labels {
-                let now = new.and_then(|new| find(&new.labels, label.key)).map(|now| now.label);
-                if now != Some(label.label) {
-                    consider(old.scope, Anchor::Label(label.label));
+        if let (Some(old), Some(new)) = (old, new) {
+            for (key, label, now) in old.beside(Some(new), &self.keys) {
+                if now.is_none_or(|now| now.label != label.label) {
+                    consider(self.anchored.at_label(label.label));
                 }
                 if now.is_none() {
-                    consider(old.scope, Anchor::Key(label.key));
+                    consider(self.anchored.at_key(old.scope, key));
                 }
             }
         }
@@ -228,11 +253,19 @@ impl<I: Id, T> Matcher<I, T> {
             list.dedup();
         }
     }
-}
 
-/// The label with a key, of labels sorted by key.
-fn find(labels: &[ItemLabel], key: KeyId) -> Option<&ItemLabel> {
-    labels.binary_search_by_key(&key, |label| label.key).ok().map(|at| &labels[at])
+    /// A bit for each key whose label changes; `None` if the item comes or goes.
+    fn changed_keys(&self, old: Option<&Item>, new: Option<&Item>) -> Option<u64> {
+        let (old, new) = (old?, new?);
+        let lost = |from: &Item, to: &Item| {
+            from.beside(Some(to), &self.keys).fold(0, |bits, (key, label, other)| match other {
+                Some(other) if other.label == label.label => bits,
+                _ => bits | key_bit(key),
+            })
+        };
+        let gained = if old.shape == new.shape { 0 } else { lost(new, old) };
+        Some(lost(old, new) | gained)
+    }
 }
 
 /// Appends and tells the position.
@@ -251,7 +284,7 @@ fn take<K: Eq + Hash + Copy, I: Copy>(lists: &mut HashMap<K, Vec<I>>, key: K, at
 }
 
 /// Gives memory back: an empty list goes, a mostly empty one shrinks, and so does the map of lists.
-fn trim<K: Eq + Hash + Copy, V>(lists: &mut HashMap<K, Vec<V>>, key: K) {
+pub(super) fn trim<K: Eq + Hash + Copy, V>(lists: &mut HashMap<K, Vec<V>>, key: K) {
     let Some(list) = lists.get_mut(&key) else { return };
     if list.is_empty() {
         lists.remove(&key);
@@ -268,58 +301,50 @@ fn trim<K: Eq + Hash + Copy, V>(lists: &mut HashMap<K, Vec<V>>, key: K) {
 impl<I: Id, T: Default> Matcher<I, T> {
     /// The entry for a selector of a scope; whether it is new. A new one has to be kept alive by its payload: whoever
     /// finds it unused calls [`Self::remove_selector`].
-    pub(super) fn selector(
-        &mut self,
-        selector: &Selector,
-        scope: Scope,
-        interner: &mut Interner,
-    ) -> (SelectorId, bool) {
-        let rules = Rules::acquire(selector, interner);
+    pub(super) fn selector(&mut self, selector: &Selector, scope: Scope) -> (SelectorId, bool) {
+        let rules = Rules::acquire(selector, scope, &mut self.keys, &mut self.postings);
         let hash = self.hasher.hash_one((scope, &rules));
         let found = self.ids.find(hash, |&id| self.selectors[id].scope == scope && self.selectors[id].rules == rules);
         if let Some(&id) = found {
-            rules.release(interner);
+            rules.release(&mut self.keys, &mut self.postings);
             return (id, false);
         }
         let anchors = self.anchors(scope, &rules);
-        let signature = rules.signature();
-        let id = self.selectors.insert(Entry { scope, rules, signature, anchors, payload: T::default() });
-        for &anchor in &self.selectors[id].anchors {
-            sorted::insert(self.anchored.entry((scope, anchor)).or_default(), id);
-        }
+        let (signature, keys) = (rules.signature(), rules.key_bits());
+        let id = self.selectors.insert(Entry { scope, rules, signature, keys, anchors, payload: T::default() });
+        self.anchored.insert(&self.selectors[id].anchors, id);
         let (hasher, selectors) = (&self.hasher, &self.selectors);
         self.ids.insert_unique(hash, id, |&id| hasher.hash_one((selectors[id].scope, &selectors[id].rules)));
         (id, true)
     }
 
-    pub(super) fn remove_selector(&mut self, id: SelectorId, interner: &mut Interner) {
+    pub(super) fn remove_selector(&mut self, id: SelectorId) {
         let entry = &self.selectors[id];
         let hash = self.hasher.hash_one((entry.scope, &entry.rules));
         if let Ok(found) = self.ids.find_entry(hash, |&have| have == id) {
             found.remove();
         }
-        let Entry { scope, rules, anchors, .. } = self.selectors.remove(id);
-        for anchor in anchors {
-            if let Some(list) = self.anchored.get_mut(&(scope, anchor)) {
-                sorted::remove(list, &id);
-                trim(&mut self.anchored, (scope, anchor));
-            }
-        }
-        rules.release(interner);
+        let Entry { rules, anchors, .. } = self.selectors.remove(id);
+        self.anchored.remove(&anchors, id);
+        rules.release(&mut self.keys, &mut self.postings);
         shrink(&mut self.ids, |&id| self.hasher.hash_one((self.selectors[id].scope, &self.selectors[id].rules)));
     }
 
     /// Where the selector is found: under each value of its rarest positive requirement.
-    fn anchors(&self, scope: Scope, rules: &Rules) -> Box<[Anchor]> {
-        let frequency = |labels: &[LabelId]| -> usize {
-            labels.iter().map(|&label| self.postings.get(&(scope, label)).map_or(0, Vec::len)).sum()
-        };
-        let rarest = rules.iter().filter(|rule| rule.op == Op::In).min_by_key(|rule| frequency(&rule.labels));
-        if let Some(rule) = rarest {
-            return rule.labels.iter().map(|&label| Anchor::Label(label)).collect();
+    fn anchors(&self, scope: Scope, rules: &Rules) -> Anchors {
+        if let Some(rule) = self.rarest(rules) {
+            return Anchors::Labels(rule.labels.clone());
         }
         let key = rules.iter().find(|rule| matches!(rule.op, Op::Exists | Op::ExistsNotIn)).map(|rule| rule.key);
-        Box::new([key.map_or(Anchor::Everything, Anchor::Key)])
+        key.map_or(Anchors::Everything(scope), |key| Anchors::Key(scope, key))
+    }
+
+    /// Of the rules that ask for some values the one that the fewest items meet.
+    fn rarest<'r>(&self, rules: &'r Rules) -> Option<&'r IdRule> {
+        let frequency =
+            |rule: &IdRule| rule.labels.iter().map(|&label| self.postings.items(label).len()).sum::<usize>();
+        // Most selectors have one such rule, or ask for a value that nobody has.
+        rules.iter().filter(|rule| rule.op == Op::In).min_by_key(|rule| frequency(rule))
     }
 
     /// The items that a selector matches, in no particular order.
@@ -327,17 +352,15 @@ impl<I: Id, T: Default> Matcher<I, T> {
     /// Cost: the items that meet its rarest positive requirement; all of the scope for one without `In` requirement.
     pub(super) fn items_matching(&self, id: SelectorId) -> impl Iterator<Item = I> {
         let entry = &self.selectors[id];
-        let postings = |label: &LabelId| self.postings.get(&(entry.scope, *label)).map_or(&[][..], Vec::as_slice);
-        let rarest = entry
-            .rules
-            .iter()
-            .filter(|rule| rule.op == Op::In)
-            .min_by_key(|rule| rule.labels.iter().map(|label| postings(label).len()).sum::<usize>());
-        let lists: Vec<&[I]> = match rarest {
-            Some(rule) => rule.labels.iter().map(postings).collect(),
-            None => self.everything.get(&entry.scope).map(Vec::as_slice).into_iter().collect(),
-        };
-        lists.into_iter().flatten().copied().filter(move |item| self.matches(id, *item))
+        let rarest = self.rarest(&entry.rules);
+        let all = if rarest.is_none() { self.everything.get(&entry.scope) } else { None };
+        let labels = rarest.map_or(&[][..], |rule| &rule.labels);
+        let candidates = labels.iter().flat_map(|&label| self.postings.items(label)).chain(all.into_iter().flatten());
+        let mut plan = Plan::new(&entry.rules);
+        candidates.copied().filter(move |&item| {
+            let item = self.items.get(item).filter(|item| entry.signature & !item.signature == 0);
+            item.is_some_and(|item| plan.matches(item, &self.keys))
+        })
     }
 }
 
@@ -356,14 +379,39 @@ impl<I: Id, T> Matcher<I, T> {
 
     /// Whether the item is known and selected.
     pub(super) fn matches(&self, id: SelectorId, item: I) -> bool {
-        self.items.get(&item.index()).is_some_and(|item| self.selectors[id].matches(item))
+        self.items.get(item).is_some_and(|item| self.selectors[id].matches(item, &self.keys))
+    }
+
+    pub(super) fn key(&self, key: KeyId) -> &str {
+        self.keys.text(key)
+    }
+
+    pub(super) fn value(&self, label: LabelId) -> &str {
+        self.postings.value(label)
+    }
+
+    /// Panics if an item or a selector is not where it says it is, or if something is counted wrongly.
+    pub(super) fn internal_validate(&self) {
+        for (id, item) in self.items.iter() {
+            assert_eq!(item.labels.len(), self.keys.of_shape(item.shape).len(), "a label for each key");
+            let of_scope = self.everything.get(&item.scope).and_then(|list| list.get(item.at as usize));
+            assert_eq!(of_scope, Some(&id), "place in the list of the scope");
+            item.labels(&self.keys).for_each(|(key, label)| self.postings.validate_item(item.scope, key, label, id));
+        }
+        assert_eq!(self.everything.values().map(Vec::len).sum::<usize>(), self.items.len(), "items of all scopes");
+        self.keys.validate_shapes(self.items.iter().map(|(_, item)| item.shape));
+        let rules = || self.selectors.iter().flat_map(|(_, entry)| entry.rules.iter());
+        let of_items = self.items.iter().map(|(_, item)| item.labels.len()).sum();
+        self.postings.validate_counts(of_items, rules().flat_map(|rule| &rule.labels).copied());
+        self.selectors.iter().for_each(|(id, entry)| self.anchored.validate(&entry.anchors, id));
     }
 
     /// Whether nothing is left: for the proof that deletes free everything.
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.items.len() == 0
             && self.everything.is_empty()
-            && self.postings.is_empty()
+            && self.postings.len() == 0
+            && self.keys.is_empty()
             && self.selectors.len() == 0
             && self.ids.is_empty()
             && self.anchored.is_empty()

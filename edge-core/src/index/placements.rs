@@ -18,12 +18,14 @@ impl Index {
     }
 
     pub(super) fn apply_placement(&mut self, key: &ObjectKey, record: Option<&EdgePlacementRecord>) {
-        match (self.find_placement(key), record) {
+        let cluster = self.clusters.find(&key.cluster);
+        let known = cluster.and_then(|cluster| self.placements.find(cluster, &key.name));
+        match (known, record) {
             (None, None) => {}
             (Some(id), None) => self.remove_placement(id),
             (Some(id), Some(record)) => self.update_placement(id, record),
             (None, Some(record)) => {
-                let cluster = self.clusters.acquire(&key.cluster, self.hash);
+                let cluster = self.clusters.acquire(cluster, &key.cluster, self.hash);
                 let id = self.placements.insert(PlacementEntry {
                     cluster,
                     name: key.name.as_str().into(),
@@ -70,7 +72,7 @@ impl Index {
     fn select(&mut self, id: PlacementId, selectors: &[Selector]) {
         let mut clauses: Vec<SelectorId> = Vec::with_capacity(selectors.len());
         for selector in selectors.iter().filter(|selector| selector.contradiction().is_none()) {
-            let (clause, _) = self.location_selectors.selector(selector, ALL_LOCATIONS, &mut self.interner);
+            let (clause, _) = self.location_selectors.selector(selector, ALL_LOCATIONS);
             clauses.push(clause);
         }
         clauses.sort_unstable();
@@ -89,46 +91,50 @@ impl Index {
             sorted::insert(&mut self.location_selectors.payload_mut(clause).placements, id);
         }
         self.placements[id].clauses = clauses.into();
-        for &location in before.iter().filter(|location| after.binary_search(location).is_err()) {
+        for location in self.without(&before, &after) {
             self.unpair(id, location);
         }
-        self.pair_all(id, after.into_iter().filter(|location| before.binary_search(location).is_err()));
+        for location in self.without(&after, &before) {
+            self.pair(id, location);
+        }
+        self.occupy_all(id, after);
         self.release_clauses(id, &old);
     }
 
-    /// The Locations that any of the clauses selects, sorted by id.
+    /// The Locations of one list that are not in another; both in the order of [`Self::cmp_locations`].
+    fn without(&self, list: &[LocationId], other: &[LocationId]) -> Vec<LocationId> {
+        let is_new = |location: &LocationId| {
+            other.is_empty() || other.binary_search_by(|&have| self.cmp_locations(have, *location)).is_err()
+        };
+        list.iter().copied().filter(is_new).collect()
+    }
+
+    /// The Locations that any of the clauses selects, in the order of [`Self::cmp_locations`].
     pub(super) fn selected_by(&self, clauses: &[SelectorId]) -> Vec<LocationId> {
         let mut selected: Vec<LocationId> = Vec::new();
         for &clause in clauses {
             selected.extend(self.location_selectors.items_matching(clause));
         }
-        selected.sort_unstable();
+        self.sort_locations(&mut selected);
         selected.dedup();
         selected
     }
 
-    /// Pairs with many Locations at once: an empty list of occupied Locations is built rather than grown.
-    fn pair_all(&mut self, id: PlacementId, locations: impl Iterator<Item = LocationId>) {
-        let mut occupied: Vec<LocationId> = Vec::new();
-        for location in locations {
-            self.pair(id, location);
-            if self.pair_len(id, location) > 0 {
-                occupied.push(location);
-            }
+    /// Lists anew which Locations hold something for the EdgePlacement, out of those that its selectors select. To look
+    /// at each of them took longer already.
+    fn occupy_all(&mut self, id: PlacementId, mut selected: Vec<LocationId>) {
+        let unlabelled = self.unlabelled_of(id);
+        if !unlabelled.is_empty() {
+            selected.extend(unlabelled);
+            self.sort_locations(&mut selected);
         }
-        if self.placements[id].occupied.is_empty() {
-            occupied.sort_unstable_by(|&a, &b| self.cmp_locations(a, b));
-            self.placements[id].occupied = Leaves::from_sorted(&occupied);
-        } else {
-            for location in occupied {
-                self.occupy(id, location);
-            }
-        }
+        selected.retain(|&location| self.pair_len(id, location) > 0);
+        self.placements[id].occupied = Leaves::from_sorted(&selected);
     }
 
     fn unpair_unlabelled(&mut self, id: PlacementId) {
         for location in self.unlabelled.clone() {
-            self.unpair(id, location);
+            self.vacate_and_unpair(id, location);
         }
     }
 
@@ -140,7 +146,7 @@ impl Index {
                 sorted::remove(placements, &id);
             }
             if placements.is_empty() {
-                self.location_selectors.remove_selector(clause, &mut self.interner);
+                self.location_selectors.remove_selector(clause);
             }
         }
     }
@@ -150,6 +156,7 @@ impl Index {
         for location in self.selected_by(&clauses) {
             self.unpair(id, location);
         }
+        self.placements[id].occupied = Leaves::default();
         self.unpair_unlabelled(id);
         self.release_clauses(id, &clauses);
         self.report(id, PlacementChange::Removed);

@@ -72,7 +72,7 @@ pub struct Counts {
     pub pairs: usize,
     /// Different groups of SyncTargets.
     pub groups: usize,
-    /// Different labels in use by objects and selectors.
+    /// Different labels in use by objects and selectors; those of SyncTargets are counted in each logical cluster.
     pub labels: usize,
 }
 
@@ -177,7 +177,7 @@ impl Index {
             placements: self.placements.len(),
             pairs: self.locations.ids().map(|id| self.locations[id].pairs.len()).sum(),
             groups: self.groups.len(),
-            labels: self.interner.len().1,
+            labels: self.instance_selectors.labels() + self.location_selectors.labels(),
         }
     }
 
@@ -200,8 +200,8 @@ impl Index {
         DestinationRef {
             cluster: self.cluster(location.cluster).name(),
             location_name: &location.name,
-            sync_target_name: &sync_target.name,
-            sync_target_uid: &sync_target.uid,
+            sync_target_name: sync_target.name(),
+            sync_target_uid: sync_target.uid(),
         }
     }
 
@@ -303,7 +303,7 @@ impl Index {
     /// The place of one destination.
     pub(crate) fn position_of(&self, location: LocationId, sync_target: SyncTargetId) -> Position<'_> {
         let entry = &self.sync_targets[sync_target];
-        Position { sync_target: Hashed::new(entry.hash, &entry.name), ..self.position(location) }
+        Position { sync_target: super::hashed(entry), ..self.position(location) }
     }
 
     /// A SyncTarget's name with its hash.

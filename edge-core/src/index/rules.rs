@@ -3,17 +3,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::id::{Id, KeyId, LabelId};
-use crate::intern::Interner;
+use super::matcher::{Item, Scope};
+use super::postings::Postings;
+use crate::id::{Id, KeyId, LabelId, ShapeId};
+use crate::intern::Keys;
 use crate::selector::{Rule, Selector};
-
-/// A label of an item, and where the item stands in that label's posting list.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ItemLabel {
-    pub(super) key: KeyId,
-    pub(super) label: LabelId,
-    pub(super) at: u32,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Op {
@@ -63,7 +57,12 @@ pub(super) struct Rules {
 
 impl Rules {
     /// Holds a reference to each key and label that it names; [`Self::release`] gives them back.
-    pub(super) fn acquire(selector: &Selector, interner: &mut Interner) -> Self {
+    pub(super) fn acquire<I: Id>(
+        selector: &Selector,
+        scope: Scope,
+        keys: &mut Keys,
+        postings: &mut Postings<I>,
+    ) -> Self {
         let mut rules: Vec<IdRule> = Vec::with_capacity(selector.requirements().len());
         for requirement in selector.requirements() {
             let (op, values) = match &requirement.rule {
@@ -73,20 +72,21 @@ impl Rules {
                 Rule::ExistsNotIn(values) => (Op::ExistsNotIn, values.as_slice()),
                 Rule::DoesNotExist => (Op::DoesNotExist, [].as_slice()),
             };
-            let mut labels: Box<[LabelId]> = values.iter().map(|v| interner.acquire(&requirement.key, v)).collect();
+            let key = keys.acquire(&requirement.key);
+            let mut labels: Box<[LabelId]> = values.iter().map(|value| postings.name(scope, key, value)).collect();
             labels.sort_unstable();
-            rules.push(IdRule { key: interner.acquire_key(&requirement.key), op, labels });
+            rules.push(IdRule { key, op, labels });
         }
         rules.sort_unstable_by_key(|rule| rule.key);
         Self { needed: rules.iter().filter(|rule| rule.needs_label()).count(), rules: rules.into() }
     }
 
-    pub(super) fn release(self, interner: &mut Interner) {
+    pub(super) fn release<I: Id>(self, keys: &mut Keys, postings: &mut Postings<I>) {
         for rule in self.rules {
             for label in rule.labels {
-                interner.release(label);
+                postings.unname(label);
             }
-            interner.release_key(rule.key);
+            keys.release(rule.key);
         }
     }
 
@@ -94,23 +94,29 @@ impl Rules {
         self.rules.iter()
     }
 
-    /// Whether an item with these labels, sorted by key, is selected.
+    /// Whether the item is selected.
     ///
     /// Cost: the smaller number, of rules or of labels, times the logarithm of the other: neither a selector of ten
     /// thousand expressions nor an object of ten thousand labels makes the other side pay for it.
-    pub(super) fn match_labels(&self, labels: &[ItemLabel]) -> bool {
+    pub(super) fn match_item(&self, item: &Item, keys: &Keys) -> bool {
+        let labels = &item.labels;
         if self.rules.len() <= labels.len() {
-            let value = |key| labels.binary_search_by_key(&key, |label| label.key).ok().map(|at| labels[at].label);
-            return self.rules.iter().all(|rule| rule.holds(value(rule.key)));
+            let label = |key| keys.place(item.shape, key).map(|place| labels[place].label);
+            return self.rules.iter().all(|rule| rule.holds(label(rule.key)));
         }
         // Every rule that needs its label must meet it; a rule whose label is absent holds otherwise.
         let mut needed = self.needed;
-        let holds = labels.iter().all(|label| {
-            let Ok(at) = self.rules.binary_search_by_key(&label.key, |rule| rule.key) else { return true };
+        let holds = keys.places(item.shape).iter().all(|&(key, place)| {
+            let Ok(at) = self.rules.binary_search_by_key(&key, |rule| rule.key) else { return true };
             needed -= usize::from(self.rules[at].needs_label());
-            self.rules[at].holds(Some(label.label))
+            self.rules[at].holds(Some(labels[place].label))
         });
         holds && needed == 0
+    }
+
+    /// A bit for each key that it asks about: where all others change, nothing changes for it.
+    pub(super) fn key_bits(&self) -> u64 {
+        self.rules.iter().fold(0, |bits, rule| bits | key_bit(rule.key))
     }
 
     /// The bits that the signature of every selected item has. It may be selected if it has them, and cannot be if not:
@@ -124,16 +130,56 @@ impl Rules {
     }
 }
 
+/// Rules for many items, of which most have the keys that the one before had: then where to look is known already.
+#[derive(Debug)]
+pub(super) struct Plan<'r> {
+    rules: &'r Rules,
+    shape: Option<ShapeId>,
+    /// For the shape: what the labels at some places have to be; `None` if it has a key too many or too few.
+    checks: Option<Vec<(usize, &'r IdRule)>>,
+}
+
+impl<'r> Plan<'r> {
+    pub(super) fn new(rules: &'r Rules) -> Self {
+        Self { rules, shape: None, checks: None }
+    }
+
+    /// [`Rules::match_item`].
+    pub(super) fn matches(&mut self, item: &Item, keys: &Keys) -> bool {
+        if self.rules.rules.len() > item.labels.len() {
+            return self.rules.match_item(item, keys);
+        }
+        if self.shape != Some(item.shape) {
+            self.shape = Some(item.shape);
+            self.checks = self.look_up(item.shape, keys);
+        }
+        let holds = |&(place, rule): &(usize, &IdRule)| rule.holds(Some(item.labels[place].label));
+        self.checks.as_ref().is_some_and(|checks| checks.iter().all(holds))
+    }
+
+    fn look_up(&self, shape: ShapeId, keys: &Keys) -> Option<Vec<(usize, &'r IdRule)>> {
+        let mut checks = Vec::with_capacity(self.rules.rules.len());
+        for rule in &self.rules.rules {
+            match keys.place(shape, rule.key) {
+                Some(place) => checks.push((place, rule)),
+                None if rule.holds(None) => {}
+                None => return None,
+            }
+        }
+        Some(checks)
+    }
+}
+
 /// One bit for each label and one for each key.
-pub(super) fn signature(labels: &[ItemLabel]) -> u64 {
-    labels.iter().fold(0, |bits, label| bits | label_bit(label.label) | key_bit(label.key))
+pub(super) fn signature(labels: impl Iterator<Item = (KeyId, LabelId)>) -> u64 {
+    labels.fold(0, |bits, (key, label)| bits | label_bit(label) | key_bit(key))
 }
 
 fn label_bit(label: LabelId) -> u64 {
     spread(label.index() as u64)
 }
 
-fn key_bit(key: KeyId) -> u64 {
+pub(super) fn key_bit(key: KeyId) -> u64 {
     spread(!(key.index() as u64))
 }
 

@@ -1,6 +1,5 @@
 //! What an event about a SyncTarget does.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::groups::scope;
@@ -18,7 +17,8 @@ impl Index {
         key: &ObjectKey,
         record: Option<&SyncTargetRecord>,
     ) -> Option<SyncTargetId> {
-        let known = self.clusters.find(&key.cluster).and_then(|cluster| self.sync_targets.find(cluster, &key.name));
+        let cluster = self.clusters.find(&key.cluster);
+        let known = cluster.and_then(|cluster| self.sync_targets.find(cluster, &key.name));
         match (known, record) {
             (None, None) => None,
             (Some(id), None) => {
@@ -30,10 +30,9 @@ impl Index {
                 Some(id)
             }
             (None, Some(record)) => {
-                let cluster = self.clusters.acquire(&key.cluster, self.hash);
-                let (name, hash) = (Box::from(key.name.as_str()), self.hash.hash(&key.name));
-                let uid = record.uid.as_str().into();
-                let id = self.sync_targets.insert(SyncTargetEntry { cluster, name, uid, hash });
+                let cluster = self.clusters.acquire(cluster, &key.cluster, self.hash);
+                let hash = self.hash.hash(&key.name);
+                let id = self.sync_targets.insert(SyncTargetEntry::new(cluster, hash, &key.name, &record.uid));
                 self.unknown_uids += usize::from(record.uid.is_empty());
                 // A SyncTarget whose labels cannot be read joins nothing.
                 if let Some(labels) = &record.labels {
@@ -45,16 +44,18 @@ impl Index {
     }
 
     fn update_sync_target(&mut self, id: SyncTargetId, record: &SyncTargetRecord) {
-        let renewed = *self.sync_targets[id].uid != *record.uid;
+        let entry = &mut self.sync_targets[id];
+        let renewed = entry.uid() != record.uid;
         if renewed {
-            let uid = core::mem::replace(&mut self.sync_targets[id].uid, record.uid.as_str().into());
+            let new = SyncTargetEntry::new(entry.cluster, entry.hash, entry.name(), &record.uid);
+            let old = core::mem::replace(entry, new);
             self.unknown_uids += usize::from(record.uid.is_empty());
-            self.unknown_uids -= usize::from(uid.is_empty());
-            self.retired.old_uid = Some(uid);
+            self.unknown_uids -= usize::from(old.uid().is_empty());
+            self.retired.old_uid = Some(old.uid().into());
         }
         // Labels that cannot be read stay as they were.
         if let Some(labels) = &record.labels
-            && !self.instance_selectors.has_labels(id, labels, &self.interner)
+            && !self.instance_selectors.has_labels(id, labels)
         {
             self.unvouch(id);
             self.relabel_sync_target(id, Some(labels));
@@ -70,7 +71,7 @@ impl Index {
         for group in self.frozen_groups_of(id) {
             self.leave(group, id);
         }
-        self.unknown_uids -= usize::from(self.sync_targets[id].uid.is_empty());
+        self.unknown_uids -= usize::from(self.sync_targets[id].uid().is_empty());
         self.sync_targets.retire(id);
         self.retired.sync_target = Some(id);
     }
@@ -78,7 +79,7 @@ impl Index {
     fn relabel_sync_target(&mut self, id: SyncTargetId, labels: Option<&Labels>) {
         let mut moves = core::mem::take(&mut self.moves);
         let scope = scope(self.sync_targets[id].cluster);
-        self.instance_selectors.set_labels(id, scope, labels, &mut self.interner, &mut moves);
+        self.instance_selectors.set_labels(id, scope, labels, &mut moves);
         for &selector in &moves.left {
             if let Some(group) = *self.instance_selectors.payload(selector) {
                 self.leave(group, id);

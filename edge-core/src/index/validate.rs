@@ -10,6 +10,8 @@ impl Index {
     /// Panics if an invariant is broken. `O(everything)`; for tests and fuzzing.
     #[doc(hidden)]
     pub fn internal_validate(&self) {
+        self.instance_selectors.internal_validate();
+        self.location_selectors.internal_validate();
         for id in self.placements.ids() {
             self.validate_placement(id);
         }
@@ -81,7 +83,6 @@ impl Index {
             && self.groups.len() <= self.retired.groups.len()
             && self.instance_selectors.is_empty()
             && self.location_selectors.is_empty()
-            && self.interner.len() == (0, 0)
             && self.frozen.is_empty()
             && self.vouched.is_empty()
     }

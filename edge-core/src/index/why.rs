@@ -3,9 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::rules::{IdRule, Op, Rules};
+use super::matcher::Matcher;
+use super::rules::{IdRule, Op};
 use super::{Index, LocationEntry, PlacementState};
-use crate::id::{LocationId, PlacementId, SelectorId, SyncTargetId};
+use crate::id::{Id, LocationId, PlacementId, SelectorId, SyncTargetId};
 use crate::object::ObjectKey;
 use crate::selector::{Invalid, Labels, Requirement, Rule, Selector};
 
@@ -141,8 +142,7 @@ impl Index {
     }
 
     fn location_why(&self, placement: PlacementId, location: LocationId, selected: bool) -> LocationWhy {
-        let labels = self.location_selectors.labels_of(location, &self.interner);
-        let clause = |&clause: &SelectorId| self.clause_why(self.location_selectors.rules(clause), &labels);
+        let clause = |&clause: &SelectorId| clause_why(&self.location_selectors, clause, location);
         let mut clauses: Vec<ClauseWhy> = self.placements[placement].clauses.iter().map(clause).collect();
         clauses.sort_unstable();
         LocationWhy { selected, labels_known: self.location_selectors.contains(location), clauses }
@@ -155,35 +155,35 @@ impl Index {
         let Some(selector) = location.group.and_then(|group| self.selector_of(group)) else {
             return SelectorWhy::Nothing;
         };
-        let labels = self.instance_selectors.labels_of(sync_target, &self.interner);
-        SelectorWhy::Clause(self.clause_why(self.instance_selectors.rules(selector), &labels))
+        SelectorWhy::Clause(clause_why(&self.instance_selectors, selector, sync_target))
     }
+}
 
-    fn clause_why(&self, rules: &Rules, labels: &[(&str, &str)]) -> ClauseWhy {
-        let mut requirements: Vec<RequirementWhy> = rules
-            .iter()
-            .map(|rule| {
-                let requirement = self.requirement(rule);
-                let value = labels.iter().find(|(key, _)| *key == requirement.key).map(|(_, value)| *value);
-                RequirementWhy { holds: requirement.rule.holds(value), value: value.map(String::from), requirement }
-            })
-            .collect();
-        requirements.sort_unstable_by(|a, b| a.requirement.cmp(&b.requirement));
-        ClauseWhy { matches: requirements.iter().all(|requirement| requirement.holds), requirements }
-    }
+fn clause_why<I: Id, T>(matcher: &Matcher<I, T>, selector: SelectorId, item: I) -> ClauseWhy {
+    let labels = matcher.labels_of(item);
+    let mut requirements: Vec<RequirementWhy> = matcher
+        .rules(selector)
+        .iter()
+        .map(|rule| {
+            let requirement = requirement(matcher, rule);
+            let value = labels.iter().find(|(key, _)| *key == requirement.key).map(|(_, value)| *value);
+            RequirementWhy { holds: requirement.rule.holds(value), value: value.map(String::from), requirement }
+        })
+        .collect();
+    requirements.sort_unstable_by(|a, b| a.requirement.cmp(&b.requirement));
+    ClauseWhy { matches: requirements.iter().all(|requirement| requirement.holds), requirements }
+}
 
-    /// A rule in words again.
-    fn requirement(&self, rule: &IdRule) -> Requirement {
-        let mut values: Vec<String> =
-            rule.labels.iter().map(|&label| self.interner.label_text(label).1.into()).collect();
-        values.sort_unstable();
-        let rule_in_words = match rule.op {
-            Op::In => Rule::In(values),
-            Op::NotIn => Rule::NotIn(values),
-            Op::Exists => Rule::Exists,
-            Op::ExistsNotIn => Rule::ExistsNotIn(values),
-            Op::DoesNotExist => Rule::DoesNotExist,
-        };
-        Requirement { key: self.interner.key_text(rule.key).into(), rule: rule_in_words }
-    }
+/// A rule in words again.
+fn requirement<I: Id, T>(matcher: &Matcher<I, T>, rule: &IdRule) -> Requirement {
+    let mut values: Vec<String> = rule.labels.iter().map(|&label| matcher.value(label).into()).collect();
+    values.sort_unstable();
+    let rule_in_words = match rule.op {
+        Op::In => Rule::In(values),
+        Op::NotIn => Rule::NotIn(values),
+        Op::Exists => Rule::Exists,
+        Op::ExistsNotIn => Rule::ExistsNotIn(values),
+        Op::DoesNotExist => Rule::DoesNotExist,
+    };
+    Requirement { key: matcher.key(rule.key).into(), rule: rule_in_words }
 }
