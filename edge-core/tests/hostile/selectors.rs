@@ -46,12 +46,12 @@ fn selectors_of_ten_thousand_expressions() {
     assert!(none.len() == 20 && none.iter().all(|name| name.starts_with("none")));
     // Others of the cluster do not pay in memory for selectors that are large.
     let (_, cost) = Cost::of(|| scheduler.apply(&bare("c", "another")).rows().count());
-    cost.is_at_most("one more SyncTarget", 200, 1_000);
+    cost.is_at_most("one more SyncTarget", 500, 1_500);
     // One label more or less changes what it changes, and no more.
     let fewer = sync_target("c", "x", labels("x").skip(1));
     let (rows, cost) = Cost::of(|| scheduler.apply(&fewer).rows().count());
     assert_eq!(rows, 20);
-    cost.is_at_most("one label less of ten thousand", 0, 16 * MANY);
+    cost.is_at_most("one label less of ten thousand", 0, 32 * MANY);
 }
 
 #[test]
