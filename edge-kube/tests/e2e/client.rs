@@ -45,9 +45,20 @@ impl Client {
         Self { inner: kube::Client::try_from(config).unwrap() }
     }
 
-    /// Sends a request and reads the answer; a body that is no JSON becomes a JSON string.
+    /// Sends a request and reads the answer; a body that is no JSON becomes a JSON string. A server that is busy, as it is
+    /// when it has just started, is asked again.
     pub(crate) fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
-        let content_type = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        for _ in 0..60 {
+            match self.send_once(&method, path, body) {
+                Err(error) if error.code == 429 => std::thread::sleep(Duration::from_millis(500)),
+                answer => return answer,
+            }
+        }
+        self.send_once(&method, path, body)
+    }
+
+    fn send_once(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
+        let content_type = if *method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let body = body.map_or_else(Body::empty, |body| serde_json::to_vec(body).unwrap().into());
         let request = Request::builder().method(method).uri(path).header("Content-Type", content_type);
         let request = request.header("Accept", "application/json").body(body).unwrap();

@@ -22,6 +22,8 @@ pub(crate) enum Network {
     Lossy(u64),
     /// Nothing gets through, and nobody is told. What was sent arrives when that is over.
     Silent,
+    /// The same for what clients send; what was answered before gets through.
+    Unheard,
     /// Connections are cut and refused.
     Away,
 }
@@ -125,7 +127,8 @@ async fn pump(
             _ = changes.wait_for(|network| *network == Network::Away) => return true,
         };
         let Ok(size @ 1..) = size else { return false };
-        let now = match network.wait_for(|network| *network != Network::Silent).await {
+        let holds = |network: Network| network == Network::Silent || network == Network::Unheard && lot.is_none();
+        let now = match network.wait_for(|network| !holds(*network)).await {
             Ok(now) => *now,
             Err(_) => return true,
         };

@@ -52,7 +52,7 @@ pub(crate) fn frozen_leader(flavor: Flavor) {
         count => Err(format!("there are {count}")),
     });
     if is_kubernetes {
-        proxy.set(Network::Silent);
+        proxy.set(Network::Unheard);
         thread::sleep(Duration::from_millis(100));
     }
     first.signal("STOP");

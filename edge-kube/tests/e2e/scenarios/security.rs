@@ -59,7 +59,7 @@ pub(crate) fn secrets_stay_secret(flavor: Flavor) {
     env.grant();
     let login = env.scheduler_login();
     let token = login.user["token"].as_str().unwrap().to_owned();
-    let file = env.kubeconfig.with_file_name("token");
+    let file = env.kubeconfig.with_file_name("token.txt");
     fs::write(&file, &token).unwrap();
     let plugin = |script: &str| {
         json!({"exec": {
