@@ -1,8 +1,8 @@
 //! What a server does not let us do at present: by logical cluster and verb, so that nobody else waits.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
 use super::Time;
 use super::book::backoff;
@@ -36,7 +36,7 @@ pub(super) struct Block {
     pub(super) reason: String,
     attempts: u32,
     /// What waits for it to go.
-    waiting: Vec<ObjectKey>,
+    waiting: BTreeSet<ObjectKey>,
 }
 
 /// All that is blocked.
@@ -58,14 +58,14 @@ impl Blocks {
             return None;
         }
         if !block.waiting.contains(key) {
-            block.waiting.push(key.clone());
+            block.waiting.insert(key.clone());
         }
         Some(block.until)
     }
 
     pub(super) fn block(&mut self, key: &ObjectKey, access: Access, reason: &str, after: Option<Time>, now: Time) {
         let id = ObjectKey::new(key.cluster.as_str(), access.as_str());
-        let blank = || Block { until: now, reason: String::new(), attempts: 0, waiting: Vec::new() };
+        let blank = || Block { until: now, reason: String::new(), attempts: 0, waiting: BTreeSet::new() };
         let block = self.blocks.entry((key.cluster.clone(), access)).or_insert_with(blank);
         block.attempts += 1;
         block.reason = reason.to_string();
@@ -73,11 +73,20 @@ impl Blocks {
     }
 
     /// It works again: what waited may go.
-    pub(super) fn lift(&mut self, cluster: &str, access: Access) -> Vec<ObjectKey> {
+    pub(super) fn lift(&mut self, cluster: &str, access: Access) -> BTreeSet<ObjectKey> {
         if self.blocks.is_empty() {
-            return Vec::new();
+            return BTreeSet::new();
         }
         self.blocks.remove(&(cluster.to_string(), access)).map(|block| block.waiting).unwrap_or_default()
+    }
+
+    /// Why something may not be tried at present.
+    pub(super) fn reason(&self, cluster: &str, access: Access) -> Option<String> {
+        if self.blocks.is_empty() {
+            return None;
+        }
+        let block = self.blocks.get(&(cluster.to_string(), access))?;
+        Some(format!("cannot {}: {}", access.as_str(), block.reason))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'static str, &Block)> {

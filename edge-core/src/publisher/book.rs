@@ -89,13 +89,25 @@ impl Flips {
 }
 
 /// When something that failed is tried again: after a random part of a limit that doubles from 200 ms to 30 s, "full
-/// jitter". What looks random is a hash of what failed and how often, so that a run can be repeated.
+/// jitter".
 pub(super) fn backoff(what: &ObjectKey, attempts: u32) -> Time {
+    let limit = 200_u64.saturating_mul(1 << attempts.min(20)).min(30_000);
+    Time::from_millis(20 + chance(what, attempts) % limit)
+}
+
+/// When content that the server refused is tried again, if it does not change before: after a time that doubles from 1 s to
+/// 5 minutes, less at most a half. Nothing tells when a quota or a policy has changed.
+pub(super) fn patience(what: &ObjectKey, attempts: u32) -> Time {
+    let limit = 500_u64.saturating_mul(1 << attempts.min(20)).min(300_000);
+    Time::from_millis(limit - chance(what, attempts) % (limit / 2))
+}
+
+/// What looks random is a hash of what failed and how often, so that a run can be repeated.
+fn chance(what: &ObjectKey, attempts: u32) -> u64 {
     use core::hash::Hasher;
     let mut hasher = siphasher::sip::SipHasher24::new_with_keys(u64::from(attempts), 0);
     hasher.write(what.cluster.as_bytes());
     hasher.write_u8(0xff);
     hasher.write(what.name.as_bytes());
-    let limit = 200_u64.saturating_mul(1 << attempts.min(20)).min(30_000);
-    Time::from_millis(20 + hasher.finish() % limit)
+    hasher.finish()
 }

@@ -3,13 +3,10 @@
 use alloc::string::String;
 
 use super::blocks::Access;
-use super::book::backoff;
+use super::book::{backoff, patience};
 use super::observe::{By, Sighting};
 use super::slot::{Doing, Flight};
 use super::{Failure, ObjectKey, Outcome, Publisher, RequestId, Seen, Subject, Time};
-
-/// A slice that the server refused is tried again after this time, if it does not change before.
-const PARKED: Time = Time::from_secs(300);
 
 impl Publisher {
     /// Takes in what became of a request. An answer to one that is not in flight is ignored.
@@ -52,6 +49,7 @@ impl Publisher {
             _ => false,
         };
         if !blocks {
+            self.slot(key).blocked = None;
             self.lift(&key.cluster, access);
         }
         match outcome {
@@ -176,7 +174,8 @@ impl Publisher {
             Failure::Rejected(reason) => {
                 let slot = self.slot(key);
                 slot.attempts += 1;
-                slot.not_before = now + if flight.digest.is_some() { PARKED } else { backoff(key, slot.attempts) };
+                let parked = flight.digest.is_some();
+                slot.not_before = now + if parked { patience(key, slot.attempts) } else { backoff(key, slot.attempts) };
                 slot.parked = flight.digest.map(|digest| (digest, reason));
                 let home = slot.home.clone();
                 self.review_status(&home);

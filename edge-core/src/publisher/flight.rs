@@ -11,8 +11,7 @@ use crate::slices::{Digest, Write};
 
 impl Publisher {
     pub(super) fn read(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
-        if let Some(time) = self.blocks.wait(key, Access::Read, now) {
-            self.wait_until(key, time);
+        if self.is_blocked(key, Access::Read, now) {
             return None;
         }
         let id = self.take_off(key, Doing::Read, Content::Nothing, None, None);
@@ -28,13 +27,24 @@ impl Publisher {
         digest: Option<Digest>,
         now: Time,
     ) -> Option<Request> {
-        if let Some(time) = self.blocks.wait(key, doing.access(), now) {
-            self.wait_until(key, time);
+        if self.is_blocked(key, doing.access(), now) {
             return None;
         }
         let id = self.take_off(key, doing, sent, digest, Some(&write));
         let trigger = self.slots.get_mut(key).and_then(|slot| slot.trigger.take());
         Some(Request { id, action: Action::Write(write), trigger })
+    }
+
+    /// Whether a slice has to wait until something is allowed.
+    fn is_blocked(&mut self, key: &ObjectKey, access: Access, now: Time) -> bool {
+        let Some(time) = self.blocks.wait(key, access, now) else { return false };
+        self.wait_until(key, time);
+        let slot = self.slot(key);
+        if slot.blocked.replace(access) != Some(access) {
+            let home = slot.home.clone();
+            self.review_status(&home);
+        }
+        true
     }
 
     fn take_off(

@@ -76,6 +76,7 @@ impl Publisher {
         slot.want_rows = false;
         slot.trigger = None;
         slot.parked = None;
+        slot.blocked = None;
         let home = slot.home.clone();
         if slot.is_idle() {
             self.slots.remove(key);

@@ -94,6 +94,8 @@ pub(super) struct Slot {
     pub(super) queued: bool,
     /// The content that the server refused, and what it said.
     pub(super) parked: Option<(Digest, String)>,
+    /// What it is, or was at its last attempt, not allowed to do.
+    pub(super) blocked: Option<Access>,
     /// Failures in a row.
     pub(super) attempts: u32,
     /// Nothing is sent before.

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::blocks::Access;
 use super::book::backoff;
+use super::slot::Slot;
 use super::{
     Action, Failure, Gate, ObjectKey, Outcome, Publisher, Request, StatusFields, StatusWrite, Subject, Time, Timer,
 };
@@ -163,12 +164,13 @@ impl Publisher {
         };
         let observed = &self.books.get(placement)?.status.observed;
         let changed = |new: i32, old: Option<i32>| (old != Some(new)).then_some(new);
+        // Before the first status 0 is said, too.
+        let counted = (observed.spec_generation > 0).then_some(observed.matching_location_count);
         let write = StatusWrite {
             key: placement.clone(),
             uid,
             spec_generation: changed(int(entry.generation), Some(observed.spec_generation)).filter(|_| answered),
-            matching_location_count: changed(count(entry.selected), Some(observed.matching_location_count))
-                .filter(|_| active),
+            matching_location_count: changed(count(entry.selected), counted).filter(|_| active),
             destination_count: index
                 .destination_count(placement)
                 .and_then(|destinations| changed(count(destinations), observed.destination_count)),
@@ -231,6 +233,10 @@ impl Publisher {
         let slots = || book.dirty.iter().filter_map(|key| Some((key, self.slots.get(key)?)));
         if let Some((key, reason)) = slots().find_map(|(key, slot)| Some((key, &slot.parked.as_ref()?.1))) {
             return Some(("SliceRejected", format!("SinglePlacementSlice {}: {reason}", key.name)));
+        }
+        let blocked = |slot: &Slot, key: &ObjectKey| self.blocks.reason(&key.cluster, slot.blocked?);
+        if let Some((key, reason)) = slots().find_map(|(key, slot)| Some((key, blocked(slot, key)?))) {
+            return Some(("WritesBlocked", format!("SinglePlacementSlice {}: {reason}", key.name)));
         }
         if let Some((key, _)) = slots().find(|(_, slot)| slot.repairs > 3) {
             let text = "what is written does not stay: somebody else changes it, or the server does";

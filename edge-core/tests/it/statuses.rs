@@ -145,3 +145,53 @@ fn without_the_right_to_write_statuses_an_obstacle_is_reported() {
     assert_eq!(publisher.poll(now), None);
     assert!(publisher.is_idle());
 }
+
+/// What the server does not allow is in the status of every EdgePlacement that waits for it, also of those that have not
+/// been tried, and goes from it when it is allowed again.
+#[test]
+fn what_is_forbidden_is_told_of_all_that_wait() {
+    let mut publisher = published(LabelSelector::default(), &[location("l", LabelSelector::default())]);
+    let status = publisher.poll(Time::ZERO).unwrap();
+    assert_eq!(condition(&status).status, "True");
+    publisher.complete(status.id, Outcome::StatusWritten, Time::ZERO);
+    let mut another = EdgePlacement::default();
+    another.metadata.uid = "uid-q".into();
+    another.metadata.generation = 1;
+    publisher.observe_status(&key("q"), EdgePlacementStatus::default());
+    publisher.apply(&Event::edge_placement(key("q"), another.clone()), Time::ZERO);
+    let create = publisher.poll(Time::ZERO).unwrap();
+    publisher.complete(create.id, Outcome::Failed(Failure::Forbidden("no such right".into())), Time::ZERO);
+    another.metadata.uid = "uid-r".into();
+    publisher.observe_status(&key("r"), EdgePlacementStatus::default());
+    publisher.apply(&Event::edge_placement(key("r"), another), Time::ZERO);
+    for name in ["q", "r"] {
+        let status = publisher.poll(Time::ZERO).unwrap();
+        let Action::Status(write) = &status.action else { panic!("{status:?}") };
+        assert_eq!((&*write.key.name, write.spec_generation), (name, None));
+        let condition = condition(&status);
+        assert_eq!((&*condition.status, &*condition.reason), ("False", "WritesBlocked"));
+        assert_eq!(condition.message, format!("SinglePlacementSlice {name}: cannot create: no such right"));
+        publisher.complete(status.id, Outcome::StatusWritten, Time::ZERO);
+    }
+    let later = publisher.next_wakeup().unwrap();
+    let mut told = Vec::new();
+    while let Some(request) = publisher.poll(later) {
+        let outcome = match &request.action {
+            Action::Write(write) => {
+                let mut stored = write.object.clone().unwrap();
+                stored.metadata.uid = format!("slice-{}", write.key.name);
+                stored.metadata.resource_version = "2".into();
+                Outcome::Slice(stored)
+            }
+            Action::Status(write) => {
+                told.push((write.key.name.clone(), condition(&request).reason, write.matching_location_count));
+                Outcome::StatusWritten
+            }
+            action => panic!("{action:?}"),
+        };
+        publisher.complete(request.id, outcome, later);
+    }
+    // Zero is said as well.
+    told.sort_unstable();
+    assert_eq!(told, [("q".into(), "Resolved".into(), Some(0)), ("r".into(), "Resolved".into(), Some(0))]);
+}

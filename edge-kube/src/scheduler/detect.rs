@@ -29,7 +29,10 @@ pub(crate) async fn detect(client: &Client, url: &str, health: &Health) -> Mode<
                 return mode(&groups);
             }
             Err(_) => format!("no answer within {} s", TIMEOUT.as_secs()),
-            Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403) => {
+            Ok(Err(kube::Error::Api(status))) if status.code == 401 => {
+                format!("{}: the server does not accept the credentials", status.message)
+            }
+            Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
                 let todo = "if this is a workspace of kcp, it may not exist yet; else grant the right to read /apis, or use --mode";
                 format!("{}; {todo}", status.message)
             }

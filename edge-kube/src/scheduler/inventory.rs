@@ -187,6 +187,12 @@ impl Inventory {
             .map(|(&at, _)| at)
     }
 
+    /// Whether some source's list of a kind has never come to its end, or there is no source.
+    pub(crate) fn is_unlisted(&self, kind: Kind) -> bool {
+        let mut shelves = self.shelves.iter().filter(|((_, of), _)| *of == kind).peekable();
+        shelves.peek().is_none() || shelves.any(|(_, shelf)| shelf.listed.is_none())
+    }
+
     /// Whether a list of anything has begun.
     pub(crate) fn is_begun(&self) -> bool {
         self.shelves.values().any(|shelf| shelf.listed.is_some() || shelf.listing.is_some())

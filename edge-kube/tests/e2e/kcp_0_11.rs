@@ -104,11 +104,6 @@ fn workspace_is_deleted() {
 }
 
 #[test]
-fn killed_in_the_middle() {
-    scenarios::killed_in_the_middle(Kcp011);
-}
-
-#[test]
 fn all_slices_are_deleted_at_once() {
     scenarios::all_slices_deleted(Kcp011);
 }
@@ -116,11 +111,6 @@ fn all_slices_are_deleted_at_once() {
 #[test]
 fn leader_is_frozen_and_wakes_up() {
     scenarios::frozen_leader(Kcp011);
-}
-
-#[test]
-fn bad_connection_and_server() {
-    scenarios::bad_connection_and_server(Kcp011);
 }
 
 #[test]

@@ -99,11 +99,6 @@ fn all_slices_are_deleted_at_once() {
 }
 
 #[test]
-fn leader_is_frozen_and_wakes_up() {
-    scenarios::frozen_leader(Kcp022);
-}
-
-#[test]
 fn bad_connection_and_server() {
     scenarios::bad_connection_and_server(Kcp022);
 }

@@ -40,11 +40,6 @@ pub(crate) fn kubernetes() -> &'static Kubernetes {
 }
 
 /// A kcp for one test alone, which shows its virtual workspaces behind a proxy.
-pub(crate) fn own_kcp_0_11(proxy: &Proxy) -> Kcp {
-    Kcp::start(&build::KCP_0_11, Some(proxy))
-}
-
-/// A kcp for one test alone, which shows its virtual workspaces behind a proxy.
 pub(crate) fn own_kcp_0_22(proxy: &Proxy) -> Kcp {
     Kcp::start(&build::KCP_0_22, Some(proxy))
 }

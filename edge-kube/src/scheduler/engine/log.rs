@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use edge_core::object::{Kind, ObjectKey};
+use edge_core::object::{Condition, Kind, ObjectKey};
 use edge_core::publisher::{Action, Failure, Outcome, Trigger};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::CONTROLLER;
 use crate::scheduler::report::Verb;
+
+/// The type of the condition that says whether the slices are right.
+const CONDITION: &str = "Resolved";
 
 /// Equal lines come no more often.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -25,6 +28,8 @@ pub(super) struct Sent {
     /// How many destinations the slice has, if it is written.
     pub(super) destinations: Option<usize>,
     pub(super) trigger: Option<Trigger>,
+    /// What a status says of an EdgePlacement, if that changes.
+    pub(super) resolved: Option<Condition>,
     pub(super) at: Instant,
 }
 
@@ -47,7 +52,13 @@ impl Sent {
             Action::Write(write) => write.object.as_ref().map(|object| object.destinations.len()),
             _ => None,
         };
-        Self { verb, key: key.clone(), destinations, trigger, at }
+        let resolved = match action {
+            Action::Status(status) => status.conditions.as_ref().and_then(|all| {
+                all.iter().find(|condition| condition.kind == CONDITION && condition.last_transition_time.is_none())
+            }),
+            _ => None,
+        };
+        Self { verb, key: key.clone(), destinations, trigger, resolved: resolved.cloned(), at }
     }
 
     /// Whether it changes a slice.
@@ -84,7 +95,11 @@ impl Log {
         match outcome {
             Outcome::Failed(failure) => self.failure(sent, failure),
             _ if sent.is_write() => success(sent),
-            _ => {}
+            _ => {
+                if let Some(condition) = &sent.resolved {
+                    resolved(&sent.key, condition);
+                }
+            }
         }
     }
 
@@ -157,6 +172,24 @@ fn success(sent: &Sent) {
         destinations,
         "updated SinglePlacementSlice"
     );
+}
+
+/// A condition has changed. kcp's exports serve no Events, so the log tells what is in the way.
+fn resolved(placement: &ObjectKey, condition: &Condition) {
+    let Condition { reason, message, .. } = condition;
+    let (workspace, name) = (&*placement.cluster, &*placement.name);
+    if condition.status == "True" {
+        info!(v = 2, controller = CONTROLLER, workspace, edgePlacement = name, message, "EdgePlacement is resolved");
+    } else {
+        warn!(
+            controller = CONTROLLER,
+            workspace,
+            edgePlacement = name,
+            reason,
+            message,
+            "EdgePlacement is not resolved"
+        );
+    }
 }
 
 #[cfg(test)]

@@ -38,7 +38,10 @@ pub(super) struct Engine<B> {
 #[derive(Debug, Default)]
 struct Told {
     waits_for: Option<Option<String>>,
+    /// Why the watch of a kind fails, in the log.
     checks: HashMap<Kind, Option<String>>,
+    /// Why a kind is not ready.
+    readiness: HashMap<Kind, Option<String>>,
     gauges: Option<Instant>,
     obstacles: Option<Instant>,
     had_obstacles: bool,
@@ -285,8 +288,16 @@ impl<B: Backend> Engine<B> {
                 (None, Some(Some(_))) => info!(resource = plural(kind), "the watch works again"),
                 (None, _) => {}
             }
-            self.report.check(plural(kind), reason.as_deref().map_or(Ok(()), Err));
             self.told.checks.insert(kind, reason);
+        }
+        for kind in Kind::ALL {
+            let failing = self.told.checks.get(&kind).and_then(Option::as_deref);
+            let unlisted = || self.inventory.is_unlisted(kind).then_some("not listed yet");
+            let reason = failing.or_else(unlisted);
+            if self.told.readiness.get(&kind).map(Option::as_deref) != Some(reason) {
+                self.report.check(plural(kind), reason.map_or(Ok(()), Err));
+                self.told.readiness.insert(kind, reason.map(Into::into));
+            }
         }
     }
 

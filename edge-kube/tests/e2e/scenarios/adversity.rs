@@ -26,8 +26,8 @@ struct Run {
     proxy: Proxy,
 }
 
-/// A connection that is slow, that breaks, that is silent, and that is cut; then the server is killed, and while the scheduler
-/// cannot reach it, much changes and the history of it is lost.
+/// A connection that is slow, that breaks, that is silent, and that is cut; then, on Kubernetes, the server is killed, and
+/// while the scheduler cannot reach it, much changes and the history of it is lost.
 pub(crate) fn bad_connection_and_server(flavor: Flavor) {
     let proxy = Proxy::start();
     let env = Env::own(flavor, "adversity", &proxy);
@@ -54,7 +54,9 @@ pub(crate) fn bad_connection_and_server(flavor: Flavor) {
     run.lossy();
     run.silent();
     run.away();
-    run.killed_and_forgetful();
+    if flavor == Flavor::Kubernetes {
+        run.killed_and_forgetful();
+    }
     assert_eq!(run.scheduler.exit_code(), None, "it did not survive");
     assert_eq!(run.scheduler.terminate(), 0);
 
@@ -137,10 +139,10 @@ impl Run {
             let answer = small.inventory.client.send(Method::GET, &small.inventory.path(SYNC_TARGET), None).unwrap();
             answer["metadata"]["resourceVersion"].as_str().unwrap().to_owned()
         };
-        env.kill_server();
+        env.kubernetes().kill();
         truth::wait_unready(env, &self.scheduler, "no connection to the server");
         self.proxy.set(Network::Away);
-        env.restart_server();
+        env.kubernetes().restart();
         env.wait("the server to serve all kinds again", || {
             small.inventory.try_list(SYNC_TARGET).and(small.home.try_list(SLICE)).map_err(|error| error.to_string())
         });
@@ -152,9 +154,7 @@ impl Run {
         let slice = env.world().slices.iter().map(|(_, slice)| name(slice).to_owned()).next().unwrap();
         small.home.delete(SLICE, &slice);
         small.home.patch(SLICE, "production", &json!({"destinations": []}));
-        if env.flavor == Flavor::Kubernetes {
-            env.kubernetes().compact();
-        }
+        env.kubernetes().compact();
         let watch =
             format!("{}?watch=true&timeoutSeconds=1&resourceVersion={version}", small.inventory.path(SYNC_TARGET));
         let forgotten = format!("{:?}", small.inventory.client.send(Method::GET, &watch, None));

@@ -21,8 +21,8 @@ pub(crate) fn api_server_freezes_and_restarts(flavor: Flavor) {
     small.relabel("prod-1", "dev");
     env.settle();
 
-    env.kill_server();
-    env.restart_server();
+    env.kubernetes().kill();
+    env.kubernetes().restart();
     small.relabel("prod-2", "dev");
     small.place("afterwards", &env.selectors("env", "dev"));
     env.settle();

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use http::Method;
@@ -19,10 +18,7 @@ const SCHEDULER: &str = "edge-scheduler-token-of-kcp";
 
 /// A running kcp.
 pub(crate) struct Kcp {
-    process: Mutex<Process>,
-    name: &'static str,
-    binary: PathBuf,
-    args: Vec<String>,
+    process: Process,
     folder: PathBuf,
     /// `https://127.0.0.1:PORT`.
     pub(crate) url: String,
@@ -68,17 +64,7 @@ impl Kcp {
         let program = Program { name, path: kcp, args: &args, env: &[], folder: &folder, removes_folder: true };
         let process = Process::spawn(&program);
         let Admin { token, ca } = ready_admin(&process, &root, &url)?;
-        Ok(Self {
-            process: Mutex::new(process),
-            name,
-            binary: kcp.into(),
-            args,
-            folder,
-            admin: Client::new(&url, &token),
-            url,
-            token,
-            ca,
-        })
+        Ok(Self { process, folder, admin: Client::new(&url, &token), url, token, ca })
     }
 
     /// kcp-admin.
@@ -91,34 +77,17 @@ impl Kcp {
         self.admin_login().by(SCHEDULER)
     }
 
-    /// Kills it, at once and without a farewell.
-    pub(crate) fn kill(&self) {
-        let process = self.process.lock().unwrap();
-        process.signal("KILL");
-        process.wait(Duration::from_secs(10));
-    }
-
-    /// Starts it again, after it was killed.
-    pub(crate) fn restart(&self) {
-        let mut process = self.process.lock().unwrap();
-        let (name, path, args, folder) = (self.name, &*self.binary, &*self.args, &*self.folder);
-        process.start_again(&Program { name, path, args, env: &[], folder, removes_folder: true });
-        if let Err(StartError(reason)) = ready_admin(&process, &folder.join(".kcp"), &self.url) {
-            panic!("{reason}");
-        }
-    }
-
     /// Goes with the server.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     pub(crate) fn process_ids(&self) -> Vec<String> {
-        vec![self.process.lock().unwrap().id().into()]
+        vec![self.process.id().into()]
     }
 
     pub(crate) fn log_file(&self) -> PathBuf {
-        self.process.lock().unwrap().log_file()
+        self.process.log_file()
     }
 }
 
