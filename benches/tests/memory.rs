@@ -59,5 +59,5 @@ fn bytes() {
     println!("a destination more of the same pairs: {destination:.3} bytes");
     assert!(sync_target <= 326.5, "{sync_target}");
     assert!(pair <= 28.0, "{pair}");
-    assert!(destination <= 0.092, "{destination}");
+    assert!(destination <= 0.095, "{destination}");
 }

@@ -98,7 +98,6 @@ pub(crate) struct Folder {
     /// What was noticed while writing, on its way to the engine.
     noticed: mpsc::UnboundedSender<Input>,
     receivers: Mutex<Option<Receivers>>,
-    _lock: files::Lock,
 }
 
 struct Receivers {
@@ -135,7 +134,7 @@ impl Folder {
         let pending = [Arc::default(), Arc::default()];
         let options = Options { default_cluster: cluster_name.into() };
         let incoming = Incoming::new(dir.into(), options, layout, Arc::clone(&pending[0]));
-        let outgoing = Outgoing::new(Arc::clone(&slices), Arc::clone(&pending[1]));
+        let outgoing = Outgoing::new(Arc::clone(&slices), Arc::clone(&pending[1]), lock);
         let (ask, asked) = mpsc::unbounded_channel();
         let (noticed, noticed_by) = mpsc::unbounded_channel();
         Ok(Self {
@@ -146,7 +145,6 @@ impl Folder {
             ask,
             noticed,
             receivers: Mutex::new(Some(Receivers { asked, noticed: noticed_by })),
-            _lock: lock,
         })
     }
 

@@ -2,18 +2,19 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use edge_core::object::Kind;
 use edge_core::publisher::Seen;
 use tokio::time::Instant;
 
-use super::OUTGOING;
+use super::files::Lock;
 use super::pending::{Changes, Pending};
 use super::slices::{Sight, Slices};
 use super::tree::{Concern, Found, Tree};
 use super::watched::{Step, Watched};
+use super::{OUTGOING, OpenError};
 use crate::scheduler::backend::{Input, Observed};
 
 const KIND: Kind = Kind::SinglePlacementSlice;
@@ -27,11 +28,13 @@ pub(super) struct Outgoing {
     files: VecDeque<PathBuf>,
     begun: bool,
     reported: Option<String>,
+    /// Keeps other schedulers away.
+    lock: Lock,
 }
 
 impl Outgoing {
-    pub(super) fn new(slices: Arc<Slices>, pending: Arc<Pending>) -> Self {
-        Self { slices, pending, tree: None, files: VecDeque::new(), begun: false, reported: None }
+    pub(super) fn new(slices: Arc<Slices>, pending: Arc<Pending>, lock: Lock) -> Self {
+        Self { slices, pending, tree: None, files: VecDeque::new(), begun: false, reported: None, lock }
     }
 
     fn scan(&mut self, inputs: &mut Vec<Input>) -> Found {
@@ -40,8 +43,9 @@ impl Outgoing {
         self.tree = Some(tree);
         if found.absent {
             tracing::warn!(folder = %root.display(), "the output folder is gone: making it again");
-            if let Err(error) = fs::create_dir_all(root) {
-                found.unreadable.insert(root.to_path_buf(), format!("{}: cannot be made: {error}", root.display()));
+            match make(root) {
+                Ok(lock) => self.lock = lock,
+                Err(reason) => drop(found.unreadable.insert(root.to_path_buf(), reason)),
             }
             // What happens in it from now on is an event again.
             self.tree = Some(Tree::scan(root, &self.pending).0);
@@ -96,6 +100,13 @@ impl Outgoing {
             self.files.extend(more);
         }
     }
+}
+
+/// The folder anew, with a lock: the former went with the former folder.
+fn make(root: &Path) -> Result<Lock, String> {
+    let explain = |error| format!("{}: cannot be made: {error}", root.display());
+    fs::create_dir_all(root).map_err(explain)?;
+    Lock::take(root).map_err(explain)?.ok_or_else(|| OpenError::Taken(root.into()).to_string())
 }
 
 impl Watched for Outgoing {

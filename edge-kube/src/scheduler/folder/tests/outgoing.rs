@@ -111,6 +111,9 @@ async fn the_output_folder_comes_back() {
         .await;
     world.create("c", "a", 1).await;
     assert_eq!(files(&world.path("out")), ["c/a.yaml"]);
+    // And so does its lock.
+    let second = Folder::open(&world.path("in"), &world.path("out"), "default").err().unwrap();
+    assert!(second.to_string().contains("another edge-kube scheduler"), "{second}");
 }
 
 #[test]
