@@ -36,6 +36,7 @@ mod status;
 mod unblock;
 
 pub use request::{Action, Failure, Outcome, Request, RequestId, StatusWrite, Trigger};
+pub use status::RESOLVED;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;

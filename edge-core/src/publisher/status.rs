@@ -19,8 +19,8 @@ use crate::selector::Selector;
 
 /// Changes of counts alone are written at most once in this time.
 const COUNTS: Time = Time::from_secs(10);
-/// The condition's type.
-const RESOLVED: &str = "Resolved";
+/// The type of the condition that says whether the slices of an EdgePlacement are right, and what is in the way.
+pub const RESOLVED: &str = "Resolved";
 /// The API's limit for a condition's message is 32768 bytes; this is what people read.
 const MESSAGE_MAX: usize = 1024;
 

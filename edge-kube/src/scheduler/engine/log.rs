@@ -4,15 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use edge_core::object::{Condition, Kind, ObjectKey};
-use edge_core::publisher::{Action, Failure, Outcome, Trigger};
+use edge_core::publisher::{Action, Failure, Outcome, RESOLVED, Trigger};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::CONTROLLER;
 use crate::scheduler::report::Verb;
-
-/// The type of the condition that says whether the slices are right.
-const CONDITION: &str = "Resolved";
 
 /// Equal lines come no more often.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -54,7 +51,7 @@ impl Sent {
         };
         let resolved = match action {
             Action::Status(status) => status.conditions.as_ref().and_then(|all| {
-                all.iter().find(|condition| condition.kind == CONDITION && condition.last_transition_time.is_none())
+                all.iter().find(|condition| condition.kind == RESOLVED && condition.last_transition_time.is_none())
             }),
             _ => None,
         };
