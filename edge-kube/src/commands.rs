@@ -28,7 +28,7 @@ use world::World;
 
 /// Decides which edge clusters each EdgePlacement's workload goes to.
 #[derive(Debug, Parser)]
-#[command(name = "edge-kube", version, max_term_width = 100)]
+#[command(name = "edge-kube", version, max_term_width = 100, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

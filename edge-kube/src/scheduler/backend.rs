@@ -38,6 +38,8 @@ pub(crate) enum Input {
     /// Something of a listed source has never been read, for this reason: nothing may be taken away as long as that is so.
     /// Comes before the last `Listed` of the source. `None` says that all is known now.
     Incomplete { source: SourceId, reason: Option<String> },
+    /// The status of an EdgePlacement, which is kept apart from it, is this.
+    Status { placement: ObjectKey, status: EdgePlacementStatus },
     /// Which fields of a status the API has.
     StatusFields(StatusFields),
 }

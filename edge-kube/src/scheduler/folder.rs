@@ -134,7 +134,7 @@ impl Folder {
         let pending = [Arc::default(), Arc::default()];
         let options = Options { default_cluster: cluster_name.into() };
         let incoming = Incoming::new(dir.into(), options, layout, Arc::clone(&pending[0]));
-        let outgoing = Outgoing::new(Arc::clone(&slices), Arc::clone(&pending[1]), lock);
+        let outgoing = Outgoing::new(Arc::clone(&slices), Arc::clone(&pending[1]), Arc::clone(&pending[0]), lock);
         let (ask, asked) = mpsc::unbounded_channel();
         let (noticed, noticed_by) = mpsc::unbounded_channel();
         Ok(Self {

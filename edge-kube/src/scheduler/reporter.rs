@@ -87,6 +87,9 @@ impl Report for Reporter {
     fn obstacles(&self, obstacles: &[Obstacle]) {
         let now = Instant::now();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if obstacles.is_empty() && !told.is_empty() {
+            tracing::info!("writes go on");
+        }
         told.retain(|(what, at)| now.duration_since(*at) < REMIND && obstacles.iter().any(|one| text(one) == *what));
         for obstacle in obstacles.iter().take(MOST) {
             let what = text(obstacle);

@@ -25,7 +25,7 @@ pub(super) struct Sent {
     /// How many destinations the slice has, if it is written.
     pub(super) destinations: Option<usize>,
     pub(super) trigger: Option<Trigger>,
-    /// What a status says of an EdgePlacement, if that changes.
+    /// What a status says of an EdgePlacement.
     pub(super) resolved: Option<Condition>,
     pub(super) at: Instant,
 }
@@ -50,9 +50,9 @@ impl Sent {
             _ => None,
         };
         let resolved = match action {
-            Action::Status(status) => status.conditions.as_ref().and_then(|all| {
-                all.iter().find(|condition| condition.kind == RESOLVED && condition.last_transition_time.is_none())
-            }),
+            Action::Status(status) => {
+                status.conditions.as_ref().and_then(|all| all.iter().find(|condition| condition.kind == RESOLVED))
+            }
             _ => None,
         };
         Self { verb, key: key.clone(), destinations, trigger, resolved: resolved.cloned(), at }
@@ -84,6 +84,8 @@ pub(super) fn outcome_label(outcome: &Outcome) -> &'static str {
 pub(super) struct Log {
     /// By level of detail and text: when the line was written last, and how often it was held back since.
     lines: HashMap<String, (Instant, u64)>,
+    /// What was last said to be in the way of EdgePlacements that are not resolved.
+    unresolved: HashMap<ObjectKey, String>,
 }
 
 impl Log {
@@ -93,11 +95,27 @@ impl Log {
             Outcome::Failed(failure) => self.failure(sent, failure),
             _ if sent.is_write() => success(sent),
             _ => {
-                if let Some(condition) = &sent.resolved {
+                if let Some(condition) = &sent.resolved
+                    && self.is_news(&sent.key, condition)
+                {
                     resolved(&sent.key, condition);
                 }
             }
         }
+    }
+
+    /// Whether a condition says something new: its status, or the reason why it is false.
+    fn is_news(&mut self, placement: &ObjectKey, condition: &Condition) -> bool {
+        let is_new = condition.last_transition_time.is_none();
+        if condition.status == "True" {
+            return self.unresolved.remove(placement).is_some() || is_new;
+        }
+        if self.unresolved.len() >= LINES {
+            // Most are of EdgePlacements that are no more. At worst a line comes once more.
+            self.unresolved.clear();
+        }
+        let before = self.unresolved.insert(placement.clone(), condition.reason.clone());
+        before.as_ref() != Some(&condition.reason)
     }
 
     fn failure(&mut self, sent: &Sent, failure: &Failure) {
@@ -192,6 +210,24 @@ fn resolved(placement: &ObjectKey, condition: &Condition) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_in_the_way_is_said_when_it_changes() {
+        let mut log = Log::default();
+        let placement = ObjectKey::new("c", "p");
+        let mut is_news = |status: &str, reason: &str, since: Option<&str>| {
+            let last_transition_time = since.map(str::to_owned);
+            let (status, reason) = (status.into(), reason.into());
+            log.is_news(&placement, &Condition { status, reason, last_transition_time, ..Condition::default() })
+        };
+        let since = Some("2023-03-01T00:00:00Z");
+        assert!(is_news("False", "InvalidSelector", None));
+        assert!(!is_news("False", "InvalidSelector", since), "another message");
+        assert!(is_news("False", "SliceConflict", since), "another reason");
+        assert!(is_news("True", "Resolved", None));
+        assert!(!is_news("True", "Resolved", since), "another generation");
+        assert!(is_news("False", "SliceConflict", None));
+    }
 
     #[test]
     fn equal_lines_are_held_back_and_counted() {

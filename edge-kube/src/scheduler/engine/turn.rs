@@ -116,6 +116,7 @@ impl<B: Backend> Engine<B> {
             }
             Input::Watching { source, kind } => self.inventory.set_failing(source, kind, None),
             Input::Incomplete { source, reason } => self.inventory.set_incomplete(source, reason),
+            Input::Status { placement, status } => self.publisher.observe_status(&placement, status),
             Input::StatusFields(fields) => self.publisher.set_status_fields(fields),
         }
     }

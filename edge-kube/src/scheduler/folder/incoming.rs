@@ -1,13 +1,13 @@
 //! The watch on IN: from files that changed to what the engine is told.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use edge_core::event::Event;
-use edge_core::object::Kind;
+use edge_core::object::{Kind, ObjectKey};
 use tokio::time::Instant;
 
 use super::content::Content;
@@ -239,6 +239,19 @@ impl Incoming {
         Input::Object { source: INCOMING, object }
     }
 
+    /// Tells statuses whose files somebody has changed or removed; all of them if OUT itself is among the paths.
+    fn statuses(&self, paths: &HashSet<PathBuf>, inputs: &mut Vec<Input>) {
+        let placements: Vec<ObjectKey> = if paths.contains(self.layout.root()) {
+            self.manifests.placements().cloned().collect()
+        } else {
+            paths.iter().filter_map(|path| self.layout.placement(path)).collect()
+        };
+        inputs.extend(placements.into_iter().filter_map(|placement| {
+            let status = status::read(&self.layout, &placement, self.manifests.uid(&placement)?);
+            Some(Input::Status { placement, status })
+        }));
+    }
+
     /// Tells what stands in the way, if that has changed.
     fn report(&mut self, inputs: &mut Vec<Input>) {
         if matches!(self.stage, Stage::Listed) {
@@ -274,6 +287,7 @@ impl Watched for Incoming {
             Stage::Files(files) => self.stage = self.go_on(files, &mut inputs),
             Stage::Listed => {
                 self.stage = Stage::Listed;
+                self.statuses(&changes.paths, &mut inputs);
                 let paths = self.changed(changes, &mut inputs);
                 let looks = paths.into_iter().map(|path| (self.look(&path), path)).map(|(look, path)| (path, look));
                 let looks = looks.collect();

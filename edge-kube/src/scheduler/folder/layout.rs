@@ -68,15 +68,24 @@ impl Layout {
 
     /// The slice whose file this is, if the path tells.
     pub(super) fn key(&self, path: &Path) -> Option<ObjectKey> {
+        self.object(path, SLICE)
+    }
+
+    /// The EdgePlacement whose status this is, if the path tells.
+    pub(super) fn placement(&self, path: &Path) -> Option<ObjectKey> {
+        self.object(path, STATUS)
+    }
+
+    fn object(&self, path: &Path, extension: &str) -> Option<ObjectKey> {
         let mut parts = path.strip_prefix(&self.root).ok()?.iter().map(OsStr::to_str);
         let (folder, file) = (parts.next()??, parts.next()??);
-        let name = file.strip_suffix(SLICE)?.strip_suffix('.')?;
+        let name = file.strip_suffix(extension)?.strip_suffix('.')?;
         let cluster = match folder.strip_prefix(DOT) {
             Some(rest) => format!(".{rest}"),
             None => folder.to_owned(),
         };
         let key = ObjectKey::new(cluster, name);
-        (parts.next().is_none() && self.slice(&key).is_ok_and(|home| home == path)).then_some(key)
+        (parts.next().is_none() && self.file(&key, extension).is_ok_and(|home| home == path)).then_some(key)
     }
 
     /// Whether this is where a status may be kept.
@@ -101,7 +110,12 @@ mod tests {
             let key = ObjectKey::new(cluster, "c");
             let path = layout.slice(&key).unwrap();
             assert_eq!(path, Path::new(expected));
-            assert_eq!(layout.key(&path), Some(key));
+            assert_eq!(layout.key(&path), Some(key.clone()));
+            let status = layout.status(&key).unwrap();
+            assert_eq!(
+                (layout.placement(&status), layout.key(&status), layout.placement(&path)),
+                (Some(key), None, None)
+            );
         }
     }
 

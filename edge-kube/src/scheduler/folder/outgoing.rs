@@ -10,6 +10,7 @@ use edge_core::publisher::Seen;
 use tokio::time::Instant;
 
 use super::files::Lock;
+use super::layout::Layout;
 use super::pending::{Changes, Pending};
 use super::slices::{Sight, Slices};
 use super::tree::{Concern, Found, Tree};
@@ -24,6 +25,8 @@ const CHUNK: usize = 500;
 pub(super) struct Outgoing {
     slices: Arc<Slices>,
     pending: Arc<Pending>,
+    /// To whom it matters what happens to a status.
+    statuses: Arc<Pending>,
     tree: Option<Tree>,
     files: VecDeque<PathBuf>,
     begun: bool,
@@ -33,13 +36,17 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(slices: Arc<Slices>, pending: Arc<Pending>, lock: Lock) -> Self {
-        Self { slices, pending, tree: None, files: VecDeque::new(), begun: false, reported: None, lock }
+    pub(super) fn new(slices: Arc<Slices>, pending: Arc<Pending>, statuses: Arc<Pending>, lock: Lock) -> Self {
+        Self { slices, pending, statuses, tree: None, files: VecDeque::new(), begun: false, reported: None, lock }
     }
 
     fn scan(&mut self, inputs: &mut Vec<Input>) -> Found {
         let root = self.slices.layout.root();
         let (tree, mut found) = Tree::scan(root, &self.pending);
+        if self.tree.as_ref().is_some_and(|before| before.has_lost(&tree)) {
+            // Statuses may have gone with a folder.
+            self.statuses.add([root.to_path_buf()]);
+        }
         self.tree = Some(tree);
         if found.absent {
             tracing::warn!(folder = %root.display(), "the output folder is gone: making it again");
@@ -78,6 +85,13 @@ impl Outgoing {
     }
 
     fn changed(&mut self, changes: Changes, inputs: &mut Vec<Input>) -> Vec<PathBuf> {
+        if let Some(tree) = &self.tree {
+            let statuses = changes.paths.iter().filter(|path| Layout::is_status(path));
+            let statuses: Vec<PathBuf> = statuses.filter_map(|path| tree.known_as(path)).collect();
+            if !statuses.is_empty() {
+                self.statuses.add(statuses);
+            }
+        }
         let concerns: Vec<Concern> = match &self.tree {
             Some(tree) if !changes.everything => changes.paths.iter().map(|path| tree.concern(path)).collect(),
             _ => vec![Concern::Everything],

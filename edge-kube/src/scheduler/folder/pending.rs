@@ -82,6 +82,17 @@ impl Pending {
             state.changes = Changes::everything();
             state.open.clear();
         }
+        self.wake(state);
+    }
+
+    /// Takes in what another watcher saw.
+    pub(super) fn add(&self, paths: impl IntoIterator<Item = PathBuf>) {
+        let mut state = self.lock();
+        state.changes.paths.extend(paths);
+        self.wake(state);
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
         let now = Instant::now();
         let first = state.span.map_or(now, |(first, _)| first);
         state.span = Some((first, now));

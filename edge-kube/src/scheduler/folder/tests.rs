@@ -123,6 +123,7 @@ impl World {
                 self.statuses.insert(event.key().clone(), status);
                 self.events.insert((event.kind(), event.key().clone()), event);
             }
+            Input::Status { placement, status } => drop(self.statuses.insert(placement, status)),
             Input::Gone { kind: Kind::SinglePlacementSlice, key, .. } => {
                 self.log.push(format!("gone slice {key}"));
                 self.slices.remove(&key);

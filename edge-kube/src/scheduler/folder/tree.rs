@@ -233,12 +233,23 @@ impl Tree {
         if self.hinges.contains(path) || self.folders.contains_key(path) {
             return Concern::Everything;
         }
-        let known = path.parent().and_then(|folder| self.folders.get(folder)).zip(path.file_name());
-        let Some((folder, name)) = known.filter(|(_, name)| !is_hidden(name)) else { return Concern::Nothing };
+        let Some(known) = self.known_as(path) else { return Concern::Nothing };
         match fs::symlink_metadata(path) {
             Ok(metadata) if !metadata.is_file() => Concern::Everything,
-            _ if is_manifest(path) => Concern::File(folder.join(name)),
+            _ if is_manifest(path) => Concern::File(known),
             _ => Concern::Nothing,
         }
+    }
+
+    /// Under which path a file is known, if it is one that counts, as the watcher names it.
+    pub(super) fn known_as(&self, path: &Path) -> Option<PathBuf> {
+        let folder = self.folders.get(path.parent()?)?;
+        let name = path.file_name().filter(|name| !is_hidden(name))?;
+        Some(folder.join(name))
+    }
+
+    /// Whether it has a folder that `now` has not.
+    pub(super) fn has_lost(&self, now: &Self) -> bool {
+        self.folders.keys().any(|folder| !now.folders.contains_key(folder))
     }
 }

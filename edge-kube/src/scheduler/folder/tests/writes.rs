@@ -132,21 +132,25 @@ async fn many_writes_at_once_in_folders_that_come_and_go() {
     assert_eq!(files(&world.path("out")), [""; 0]);
 }
 
-#[tokio::test]
-async fn a_status_is_kept_beside_the_slices() {
-    let world = World::with(&[("p.yaml", &placement("p", "u"))]).await;
-    let key = ObjectKey::new("default", "p");
-    assert_eq!(world.statuses[&key], EdgePlacementStatus::default());
+fn status_write(key: &ObjectKey, uid: &str) -> StatusWrite {
     let condition = Condition { kind: "Resolved".into(), status: "True".into(), ..Condition::default() };
-    let write = StatusWrite {
+    StatusWrite {
         key: key.clone(),
-        uid: "u".into(),
+        uid: uid.into(),
         spec_generation: Some(3),
         matching_location_count: Some(2),
         destination_count: None,
         slice_count: Some(1),
         conditions: Some(vec![condition]),
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_status_is_kept_beside_the_slices() {
+    let world = World::with(&[("p.yaml", &placement("p", "u"))]).await;
+    let key = ObjectKey::new("default", "p");
+    assert_eq!(world.statuses[&key], EdgePlacementStatus::default());
+    let write = status_write(&key, "u");
     let other = StatusWrite { uid: "other".into(), ..write.clone() };
     assert_eq!(world.folder.perform(Action::Status(other)).await, Outcome::Failed(Failure::NotFound));
     assert_eq!(world.folder.perform(Action::Status(write.clone())).await, Outcome::StatusWritten);
@@ -167,4 +171,29 @@ async fn a_status_is_kept_beside_the_slices() {
     fs::remove_file(world.path("in/p.yaml")).unwrap();
     world.until("it is gone", |world| world.events.is_empty()).await;
     assert_eq!(files(&world.path("out")), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_others_do_to_a_status_is_told() {
+    let mut world = World::with(&[("p.yaml", &placement("p", "one"))]).await;
+    let key = ObjectKey::new("default", "p");
+    let write = status_write(&key, "one");
+    let damages: [fn(&World); 3] = [
+        |world| fs::remove_file(world.path("out/default/p.status")).unwrap(),
+        |world| world.put("out/default/p.status", "status: ["),
+        |world| fs::remove_dir_all(world.path("out/default")).unwrap(),
+    ];
+    for damage in damages {
+        assert_eq!(world.folder.perform(Action::Status(write.clone())).await, Outcome::StatusWritten);
+        // By then the folder, which may be new, is watched.
+        world.put("out/default/stranger.yaml", &serde_json::to_string(&slice("default", "stranger", 0)).unwrap());
+        let stranger = ObjectKey::new("default", "stranger");
+        world.until("the folder is watched", |world| world.slices.contains_key(&stranger)).await;
+        world.statuses.clear();
+        damage(&world);
+        let missed = Some(&EdgePlacementStatus::default());
+        world.until("it is missed", |world| world.statuses.get(&key) == missed).await;
+        fs::remove_file(world.path("out/default/stranger.yaml")).ok();
+        world.until("the stranger is gone", |world| world.slices.is_empty()).await;
+    }
 }
