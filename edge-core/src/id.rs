@@ -45,6 +45,8 @@ ids! {
     KeyId
     /// A label (key and value) that some object or selector of a scope uses.
     LabelId
+    /// The items of a label that several have.
+    HoldersId
     /// A logical cluster that some object lives in.
     ClusterId
     SyncTargetId
@@ -103,6 +105,65 @@ impl<I: Id, T> Table<I, T> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (I, &T)> {
         self.rows.iter().map(|(index, value)| (I::from_index(index), value))
+    }
+
+    /// One more than the highest index in use.
+    fn end(&self) -> usize {
+        self.rows.iter().next_back().map_or(0, |(index, _)| index + 1)
+    }
+}
+
+/// One more value for each row of a [`Table`], apart from the rows and dense: what is looked at of many rows, one here and
+/// one there, had better be in the cache.
+#[derive(Debug)]
+pub(crate) struct Column<I, T> {
+    values: Vec<T>,
+    id: PhantomData<I>,
+}
+
+impl<I, T> Default for Column<I, T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), id: PhantomData }
+    }
+}
+
+impl<I: Id, T: Copy> Column<I, T> {
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.values.reserve_exact(count);
+    }
+
+    /// The value of a row that is new.
+    pub(crate) fn set(&mut self, id: I, value: T) {
+        while self.values.len() <= id.index() {
+            grow(&mut self.values);
+            self.values.push(value);
+        }
+        self.values[id.index()] = value;
+    }
+
+    /// Gives back what rows took that the table has no more.
+    pub(crate) fn trim<R>(&mut self, table: &Table<I, R>) {
+        if table.len() == 0 {
+            self.values = Vec::new();
+        } else if self.values.len() > 64 && table.len() < self.values.len() / 4 {
+            self.values.truncate(table.end());
+            if self.values.len() < self.values.capacity() / 4 {
+                self.values.shrink_to_fit();
+            }
+        }
+    }
+}
+
+impl<I: Id, T> Index<I> for Column<I, T> {
+    type Output = T;
+    fn index(&self, id: I) -> &T {
+        &self.values[id.index()]
+    }
+}
+
+impl<I: Id, T> IndexMut<I> for Column<I, T> {
+    fn index_mut(&mut self, id: I) -> &mut T {
+        &mut self.values[id.index()]
     }
 }
 
@@ -171,7 +232,7 @@ impl<I: Id, T> SideTable<I, T> {
 }
 
 /// Makes room by an eighth, not by twice as much: tables of a hundred thousand rows are most of what there is in memory.
-fn grow<T>(rows: &mut Vec<T>) {
+pub(crate) fn grow<T>(rows: &mut Vec<T>) {
     if rows.len() == rows.capacity() {
         rows.reserve_exact((rows.len() / 8).max(4));
     }

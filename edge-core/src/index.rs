@@ -27,6 +27,8 @@ mod clusters;
 mod directory;
 mod frozen;
 mod groups;
+mod heads;
+mod holders;
 mod locations;
 mod matcher;
 mod placements;
@@ -43,18 +45,18 @@ pub use why::{ClauseWhy, LocationWhy, PlacementWhy, RequirementWhy, SelectorWhy,
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 use hashbrown::HashMap;
 
 use crate::delta::{Change, Delta, OwnedRow, consolidate};
 use crate::event::{Event, batch};
-use crate::id::{ClusterId, GroupId, LocationId, PlacementId, SelectorId, SyncTargetId, Table};
+use crate::id::{ClusterId, Column, GroupId, LocationId, PlacementId, SelectorId, SyncTargetId, Table};
 use crate::leaves::Leaves;
 use crate::order::{Hashed, NameHash};
 use crate::selector::Invalid;
 use clusters::Clusters;
 use directory::{Directory, Keyed};
 use groups::Group;
+use heads::LocationHead;
 use matcher::{Matcher, Moves, Scope};
 
 /// All EdgePlacements select among the Locations of all clusters.
@@ -148,7 +150,9 @@ pub struct Index {
     hash: NameHash,
     clusters: Clusters,
     pub(crate) sync_targets: Directory<SyncTargetId, SyncTargetEntry>,
+    sync_target_heads: Column<SyncTargetId, u32>,
     pub(crate) locations: Directory<LocationId, LocationEntry>,
+    location_heads: Column<LocationId, LocationHead>,
     pub(crate) placements: Directory<PlacementId, PlacementEntry>,
     groups: Table<GroupId, Group>,
     /// `instanceSelector`s against SyncTargets; the payload is the selector's group.
@@ -242,6 +246,7 @@ impl Index {
         if self.sync_targets.rows() == 0 {
             let count = batch.iter().filter(|event| matches!(event, Event::SyncTarget(_, Some(_)))).count();
             self.sync_targets.reserve(count);
+            self.sync_target_heads.reserve(count);
             self.instance_selectors.reserve_items(count);
         }
     }
@@ -258,10 +263,12 @@ impl Index {
         }
         if let Some(id) = retired.sync_target {
             let entry = self.sync_targets.free(id);
+            self.sync_targets.trim(&mut self.sync_target_heads);
             self.clusters.release(entry.cluster);
         }
         if let Some(id) = retired.location {
             let entry = self.locations.free(id);
+            self.locations.trim(&mut self.location_heads);
             self.clusters.release(entry.cluster);
         }
         if let Some(id) = retired.placement {
@@ -276,51 +283,6 @@ impl Index {
 
     pub(crate) fn cluster(&self, id: ClusterId) -> Hashed<'_> {
         self.clusters.name(id)
-    }
-
-    /// The order of Locations within an EdgePlacement.
-    pub(crate) fn cmp_locations(&self, a: LocationId, b: LocationId) -> Ordering {
-        let (a, b) = (&self.locations[a], &self.locations[b]);
-        a.cluster_hash
-            .cmp(&b.cluster_hash)
-            .then_with(|| match a.cluster == b.cluster {
-                true => Ordering::Equal,
-                false => self.cluster(a.cluster).cmp(&self.cluster(b.cluster)),
-            })
-            .then_with(|| Hashed::new(a.hash, &a.name).cmp(&Hashed::new(b.hash, &b.name)))
-    }
-
-    /// Brings Locations into the order of [`Self::cmp_locations`]. Each row is read once for it, not for each comparison.
-    fn sort_locations(&self, locations: &mut [LocationId]) {
-        // Within one cluster the Locations' own hashes decide; the names of clusters whose hashes are equal are looked up.
-        let mut keyed: Vec<(u64, ClusterId, u64, LocationId)> = locations
-            .iter()
-            .map(|&id| {
-                let entry = &self.locations[id];
-                (entry.cluster_hash, entry.cluster, entry.hash, id)
-            })
-            .collect();
-        keyed.sort_unstable_by(|a, b| {
-            let hashes = match a.1 == b.1 {
-                true => a.2.cmp(&b.2),
-                false => a.0.cmp(&b.0),
-            };
-            hashes.then_with(|| self.cmp_locations(a.3, b.3))
-        });
-        locations.iter_mut().zip(keyed).for_each(|(id, (.., sorted))| *id = sorted);
-    }
-
-    /// Brings SyncTargets into the order of [`Self::cmp_sync_targets`].
-    fn sort_sync_targets(&self, sync_targets: &mut [SyncTargetId]) {
-        let mut keyed: Vec<(u64, SyncTargetId)> =
-            sync_targets.iter().map(|&id| (self.sync_targets[id].hash, id)).collect();
-        keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.cmp_sync_targets(a.1, b.1)));
-        sync_targets.iter_mut().zip(keyed).for_each(|(id, (_, sorted))| *id = sorted);
-    }
-
-    /// The order of SyncTargets within a group.
-    pub(crate) fn cmp_sync_targets(&self, a: SyncTargetId, b: SyncTargetId) -> Ordering {
-        hashed(&self.sync_targets[a]).cmp(&hashed(&self.sync_targets[b]))
     }
 
     /// The members of the group of a pair; `None` for none.

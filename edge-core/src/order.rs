@@ -42,6 +42,11 @@ fn siphash(text: &str) -> u64 {
     hasher.finish()
 }
 
+/// What an order by hash can be told from nearly always.
+pub(crate) fn upper_half(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or(u32::MAX)
+}
+
 /// A name with its hash; ordered by hash, then name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Hashed<'a> {

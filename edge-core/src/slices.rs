@@ -22,6 +22,7 @@ mod bound;
 mod content;
 mod digest;
 mod fence;
+mod fill;
 mod follow;
 mod interleave;
 mod name;
@@ -51,12 +52,13 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::delta::IdRow;
-use crate::id::{FenceId, LocationId, PlacementId, SliceId, Table};
+use crate::id::{Column, FenceId, LocationId, PlacementId, SliceId, Table};
 use crate::index::Index;
 use crate::lists::Lists;
 use crate::object::ObjectKey;
 use crate::order::Position;
 use bound::Bound;
+use fill::Fill;
 use names::{Name, Names};
 use runs::{Runs, Slot};
 use touched::Touched;
@@ -80,33 +82,9 @@ struct Slice {
     bound: Bound,
     /// Which of its possible names it has.
     attempt: u32,
-    count: u32,
-    /// Its place in the list of touched slices, if that is there.
-    touched: u32,
     /// Its neighbours in the order of fences: finding out that there is nothing to merge must not take a search.
     before: Option<SliceId>,
     after: Option<SliceId>,
-}
-
-impl Slice {
-    fn count(&self) -> usize {
-        self.count as usize
-    }
-
-    /// So many destinations came, and so many went.
-    fn count_changes(&mut self, came: usize, went: usize) {
-        self.set_count((self.count() + came).saturating_sub(went));
-    }
-
-    /// A destination came or went.
-    fn count_one(&mut self, came: bool) {
-        self.count = if came { self.count.saturating_add(1) } else { self.count.saturating_sub(1) };
-    }
-
-    fn set_count(&mut self, count: usize) {
-        // 2^32 destinations in one range do not fit into memory: their SyncTargets would not.
-        self.count = u32::try_from(count).unwrap_or(u32::MAX);
-    }
 }
 
 /// What a settling did.
@@ -127,6 +105,8 @@ pub(crate) struct Settled {
 pub(crate) struct Slices {
     max: usize,
     slices: Table<SliceId, Slice>,
+    /// Of each slice what nearly every event looks at.
+    fills: Column<SliceId, Fill>,
     /// Fences whose names the index has not got, or may lose.
     fences: Table<FenceId, Fence>,
     /// The fence of all first slices.
@@ -164,6 +144,7 @@ impl Slices {
         Self {
             max,
             slices: Table::default(),
+            fills: Column::default(),
             fences,
             first,
             layouts: Lists::default(),
@@ -183,7 +164,7 @@ impl Slices {
 
     /// Notes that the last event changed what a slice should hold.
     fn touch(&mut self, slice: SliceId) {
-        self.touched.touch(slice, &mut self.slices[slice].touched, self.events);
+        self.touched.touch(slice, &mut self.fills[slice].touched, self.events);
     }
 
     /// Which slices changed since this was asked last, and which names no slice has any more.
@@ -214,14 +195,14 @@ impl Slices {
 
     /// Where a slice stands among those of its EdgePlacement.
     fn place_of(&self, index: &Index, slice: SliceId) -> usize {
-        let place = self.place(index, slice);
-        self.layout(self.slices[slice].placement).partition_point(|&other| self.place(index, other) < place)
+        let layout = self.layout(self.slices[slice].placement);
+        layout.partition_point(|&other| self.cmp_fences(index, other, slice).is_lt())
     }
 
     /// Makes a slice without neighbours, and enters its name.
     fn add(&mut self, placement: PlacementId, bound: Bound, name: Name) -> SliceId {
-        let slice = Slice { placement, bound, attempt: 0, count: 0, touched: 0, before: None, after: None };
-        let slice = self.slices.insert(slice);
+        let slice = self.slices.insert(Slice { placement, bound, attempt: 0, before: None, after: None });
+        self.fills.set(slice, Fill::empty(bound.sync_target()));
         self.name(slice, name);
         slice
     }
@@ -255,7 +236,7 @@ impl Slices {
 
     /// How many destinations a slice should hold.
     pub(crate) fn len(&self, slice: SliceId) -> usize {
-        self.slices[slice].count()
+        self.fills[slice].count()
     }
 
     /// How many slices there are.
@@ -265,7 +246,7 @@ impl Slices {
 
     /// How many destinations there are, as of the last settling. `O(slices)`.
     pub(crate) fn destination_count(&self) -> usize {
-        self.slices.iter().map(|(_, slice)| slice.count()).sum()
+        self.slices.iter().map(|(slice, _)| self.len(slice)).sum()
     }
 
     /// How many destinations a slice may hold.

@@ -4,7 +4,7 @@ use core::hash::BuildHasher;
 use core::ops::{Index, IndexMut};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::id::{ClusterId, Id, Table};
+use crate::id::{ClusterId, Column, Id, Table};
 use crate::intern::shrink;
 
 /// An object with an identity.
@@ -61,6 +61,11 @@ impl<I: Id, T: Keyed> Directory<I, T> {
 
     pub(crate) fn free(&mut self, id: I) -> T {
         self.rows.remove(id)
+    }
+
+    /// Gives back what a column has for rows that are no more.
+    pub(crate) fn trim<V: Copy>(&self, column: &mut Column<I, V>) {
+        column.trim(&self.rows);
     }
 
     /// How many objects can be found.

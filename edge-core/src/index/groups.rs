@@ -218,8 +218,8 @@ impl Index {
     }
 
     pub(super) fn has_member(&self, group: GroupId, entry: &SyncTargetEntry) -> bool {
-        let target = hashed(entry);
-        self.members(group).contains(|have| hashed(&self.sync_targets[have]).cmp(&target))
+        let name = hashed(entry);
+        self.members(group).contains(|have| self.cmp_sync_target(have, name))
     }
 }
 

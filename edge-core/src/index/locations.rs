@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::heads::LocationHead;
 use super::{ALL_LOCATIONS, Index, LocationEntry};
 use crate::event::{Holds, LocationRecord};
 use crate::id::{GroupId, LocationId, PlacementId};
@@ -24,7 +25,9 @@ impl Index {
                 let cluster_hash = self.cluster(cluster).hash();
                 let pairs = Vec::new();
                 let entry = LocationEntry { cluster, name, hash, cluster_hash, pairs, group: None, frozen: None };
+                let head = LocationHead::of(&entry);
                 let id = self.locations.insert(entry);
+                self.location_heads.set(id, head);
                 self.update_location(id, record);
             }
         }

@@ -15,7 +15,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use super::anchors::{Anchored, Anchors};
 use super::postings::{ItemLabel, Postings};
 use super::rules::{IdRule, Op, Plan, Rules, key_bit, signature};
-use crate::id::{Id, KeyId, LabelId, SelectorId, ShapeId, SideTable, Table};
+use crate::id::{Id, KeyId, LabelId, SelectorId, ShapeId, SideTable, Table, grow};
 use crate::intern::{Keys, shrink};
 use crate::selector::{Labels, Selector};
 
@@ -24,7 +24,6 @@ pub(super) type Scope = u32;
 
 #[derive(Debug)]
 pub(super) struct Item {
-    scope: Scope,
     /// Where it stands in the list of its scope.
     at: u32,
     /// Its keys.
@@ -156,9 +155,9 @@ impl<I: Id, T> Matcher<I, T> {
         moves.left.clear();
         let old = self.items.take(item);
         let new = labels.map(|labels| self.place(item, scope, labels, old.as_ref()));
-        self.find_moves(old.as_ref(), new.as_ref(), moves);
+        self.find_moves(scope, old.as_ref(), new.as_ref(), moves);
         if let Some(old) = old {
-            self.displace(old, new.as_ref());
+            self.displace(scope, old, new.as_ref());
         }
         match new {
             Some(new) => self.items.insert(item, new),
@@ -181,11 +180,11 @@ impl<I: Id, T> Matcher<I, T> {
             Some(old) => old.at,
             None => push(self.everything.entry(scope).or_default(), id),
         };
-        Item { scope, at, shape, signature, labels: placed.into() }
+        Item { at, shape, signature, labels: placed.into() }
     }
 
     /// Takes the item out of the lists of the labels that it no longer has.
-    fn displace(&mut self, old: Item, new: Option<&Item>) {
+    fn displace(&mut self, scope: Scope, old: Item, new: Option<&Item>) {
         for (key, label, kept) in old.beside(new, &self.keys) {
             if kept.is_some_and(|kept| kept.label == label.label) {
                 continue;
@@ -198,7 +197,7 @@ impl<I: Id, T> Matcher<I, T> {
             }
         }
         if new.is_none() {
-            let moved = take(&mut self.everything, old.scope, old.at);
+            let moved = take(&mut self.everything, scope, old.at);
             if let Some(moved) = moved.and_then(|id| self.items.get_mut(id)) {
                 moved.at = old.at;
             }
@@ -206,14 +205,14 @@ impl<I: Id, T> Matcher<I, T> {
         self.keys.release_shape(old.shape);
     }
 
-    /// The selectors that match the item, sorted.
-    pub(super) fn selectors_of(&self, item: I) -> Vec<SelectorId> {
+    /// The selectors that match the item, which is in this scope; sorted.
+    pub(super) fn selectors_of(&self, item: I, scope: Scope) -> Vec<SelectorId> {
         let mut moves = Moves::default();
-        self.find_moves(None, self.items.get(item), &mut moves);
+        self.find_moves(scope, None, self.items.get(item), &mut moves);
         moves.joined
     }
 
-    fn find_moves(&self, old: Option<&Item>, new: Option<&Item>, moves: &mut Moves) {
+    fn find_moves(&self, scope: Scope, old: Option<&Item>, new: Option<&Item>, moves: &mut Moves) {
         let changed = self.changed_keys(old, new);
         let matches =
             |selector: &Entry<T>, item: Option<&Item>| item.is_some_and(|item| selector.matches(item, &self.keys));
@@ -232,10 +231,10 @@ impl<I: Id, T> Matcher<I, T> {
             }
         };
         let Some(item) = new.or(old) else { return };
-        consider(self.anchored.at_everything(item.scope));
+        consider(self.anchored.at_everything(scope));
         for (key, label) in item.labels(&self.keys) {
             consider(self.anchored.at_label(label.label));
-            consider(self.anchored.at_key(item.scope, key));
+            consider(self.anchored.at_key(scope, key));
         }
         if let (Some(old), Some(new)) = (old, new) {
             for (key, label, now) in old.beside(Some(new), &self.keys) {
@@ -243,7 +242,7 @@ impl<I: Id, T> Matcher<I, T> {
                     consider(self.anchored.at_label(label.label));
                 }
                 if now.is_none() {
-                    consider(self.anchored.at_key(old.scope, key));
+                    consider(self.anchored.at_key(scope, key));
                 }
             }
         }
@@ -270,6 +269,7 @@ impl<I: Id, T> Matcher<I, T> {
 
 /// Appends and tells the position.
 fn push<I>(list: &mut Vec<I>, id: I) -> u32 {
+    grow(list);
     list.push(id);
     u32::try_from(list.len() - 1).unwrap_or(u32::MAX)
 }
@@ -341,8 +341,7 @@ impl<I: Id, T: Default> Matcher<I, T> {
 
     /// Of the rules that ask for some values the one that the fewest items meet.
     fn rarest<'r>(&self, rules: &'r Rules) -> Option<&'r IdRule> {
-        let frequency =
-            |rule: &IdRule| rule.labels.iter().map(|&label| self.postings.items(label).len()).sum::<usize>();
+        let frequency = |rule: &IdRule| rule.labels.iter().map(|&label| self.postings.frequency(label)).sum::<usize>();
         // Most selectors have one such rule, or ask for a value that nobody has.
         rules.iter().filter(|rule| rule.op == Op::In).min_by_key(|rule| frequency(rule))
     }
@@ -355,9 +354,10 @@ impl<I: Id, T: Default> Matcher<I, T> {
         let rarest = self.rarest(&entry.rules);
         let all = if rarest.is_none() { self.everything.get(&entry.scope) } else { None };
         let labels = rarest.map_or(&[][..], |rule| &rule.labels);
-        let candidates = labels.iter().flat_map(|&label| self.postings.items(label)).chain(all.into_iter().flatten());
+        let having = labels.iter().flat_map(|&label| self.postings.items(label));
+        let candidates = having.chain(all.into_iter().flatten().copied());
         let mut plan = Plan::new(&entry.rules);
-        candidates.copied().filter(move |&item| {
+        candidates.filter(move |&item| {
             let item = self.items.get(item).filter(|item| entry.signature & !item.signature == 0);
             item.is_some_and(|item| plan.matches(item, &self.keys))
         })
@@ -392,11 +392,14 @@ impl<I: Id, T> Matcher<I, T> {
 
     /// Panics if an item or a selector is not where it says it is, or if something is counted wrongly.
     pub(super) fn internal_validate(&self) {
-        for (id, item) in self.items.iter() {
+        let scopes = self.everything.iter();
+        for (&scope, at, &id) in scopes.flat_map(|(scope, list)| (0..).zip(list).map(move |(at, id)| (scope, at, id))) {
+            let item = self.items.get(id);
+            assert!(item.is_some(), "what is in the list of a scope exists");
+            let Some(item) = item else { continue };
             assert_eq!(item.labels.len(), self.keys.of_shape(item.shape).len(), "a label for each key");
-            let of_scope = self.everything.get(&item.scope).and_then(|list| list.get(item.at as usize));
-            assert_eq!(of_scope, Some(&id), "place in the list of the scope");
-            item.labels(&self.keys).for_each(|(key, label)| self.postings.validate_item(item.scope, key, label, id));
+            assert_eq!(item.at, at, "place in the list of the scope");
+            item.labels(&self.keys).for_each(|(key, label)| self.postings.validate_item(scope, key, label, id));
         }
         assert_eq!(self.everything.values().map(Vec::len).sum::<usize>(), self.items.len(), "items of all scopes");
         self.keys.validate_shapes(self.items.iter().map(|(_, item)| item.shape));
@@ -410,7 +413,7 @@ impl<I: Id, T> Matcher<I, T> {
     pub(super) fn is_empty(&self) -> bool {
         self.items.len() == 0
             && self.everything.is_empty()
-            && self.postings.len() == 0
+            && self.postings.is_empty()
             && self.keys.is_empty()
             && self.selectors.len() == 0
             && self.ids.is_empty()

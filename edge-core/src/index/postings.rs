@@ -6,8 +6,8 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
-use smallvec::SmallVec;
 
+use super::holders::{Holders, Lists};
 use super::matcher::Scope;
 use crate::id::{Id, KeyId, LabelId, Table};
 use crate::intern::shrink;
@@ -27,8 +27,8 @@ struct Label<I> {
     value: Box<str>,
     /// How many rules of selectors name it.
     rules: u32,
-    /// Who has it. Many labels, like a host's name, are of one item only, so that a few need no memory of their own.
-    items: SmallVec<[I; 4]>,
+    /// Who has it.
+    holders: Holders<I>,
 }
 
 /// The labels that items or selectors use.
@@ -37,11 +37,17 @@ pub(super) struct Postings<I> {
     hasher: DefaultHashBuilder,
     labels: Table<LabelId, Label<I>>,
     ids: HashTable<LabelId>,
+    lists: Lists<I>,
 }
 
 impl<I> Default for Postings<I> {
     fn default() -> Self {
-        Self { hasher: DefaultHashBuilder::default(), labels: Table::default(), ids: HashTable::new() }
+        Self {
+            hasher: DefaultHashBuilder::default(),
+            labels: Table::default(),
+            ids: HashTable::new(),
+            lists: Lists::default(),
+        }
     }
 }
 
@@ -55,7 +61,7 @@ impl<I: Id> Postings<I> {
         if let Some(&id) = self.ids.find(hash, is) {
             return id;
         }
-        let id = self.labels.insert(Label { scope, key, value: value.into(), rules: 0, items: SmallVec::new() });
+        let id = self.labels.insert(Label { scope, key, value: value.into(), rules: 0, holders: Holders::default() });
         let (hasher, labels) = (&self.hasher, &self.labels);
         self.ids.insert_unique(hash, id, |&id| hash_of(hasher, &labels[id]));
         id
@@ -63,11 +69,8 @@ impl<I: Id> Postings<I> {
 
     /// Frees a label that nobody uses any more.
     fn settle(&mut self, id: LabelId) {
-        let label = &mut self.labels[id];
-        if label.rules > 0 || !label.items.is_empty() {
-            if label.items.spilled() && label.items.len() < label.items.capacity() / 4 {
-                label.items.shrink_to_fit();
-            }
+        let label = &self.labels[id];
+        if label.rules > 0 || !label.holders.is_empty() {
             return;
         }
         if let Ok(entry) = self.ids.find_entry(hash_of(&self.hasher, label), |&have| have == id) {
@@ -92,16 +95,12 @@ impl<I: Id> Postings<I> {
     /// The item has the label from now on.
     pub(super) fn add(&mut self, scope: Scope, key: KeyId, value: &str, item: I) -> ItemLabel {
         let label = self.acquire(scope, key, value);
-        let items = &mut self.labels[label].items;
-        items.push(item);
-        ItemLabel { label, at: u32::try_from(items.len() - 1).unwrap_or(u32::MAX) }
+        ItemLabel { label, at: self.lists.push(&mut self.labels[label].holders, item) }
     }
 
     /// An item has the label no more. Tells which one took its place in the list.
     pub(super) fn remove(&mut self, label: ItemLabel) -> Option<(I, ItemLabel)> {
-        let items = &mut self.labels[label.label].items;
-        items.swap_remove(label.at as usize);
-        let moved = items.get(label.at as usize).copied();
+        let moved = self.lists.remove(&mut self.labels[label.label].holders, label.at);
         self.settle(label.label);
         moved.map(|item| (item, label))
     }
@@ -111,26 +110,36 @@ impl<I: Id> Postings<I> {
     }
 
     /// The items that have the label, in no particular order.
-    pub(super) fn items(&self, id: LabelId) -> &[I] {
-        &self.labels[id].items
+    pub(super) fn items(&self, id: LabelId) -> impl Iterator<Item = I> {
+        self.lists.iter(&self.labels[id].holders)
+    }
+
+    /// How many items have the label.
+    pub(super) fn frequency(&self, id: LabelId) -> usize {
+        self.lists.len(&self.labels[id].holders)
     }
 
     pub(super) fn len(&self) -> usize {
         self.labels.len()
     }
 
+    /// Whether nothing is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.labels.len() == 0 && self.ids.is_empty() && self.lists.is_empty()
+    }
+
     /// Panics if the item does not stand where it says.
     pub(super) fn validate_item(&self, scope: Scope, key: KeyId, label: ItemLabel, item: I) {
         let row = &self.labels[label.label];
-        let found = row.items.get(label.at as usize);
-        assert_eq!((row.scope, row.key, found), (scope, key, Some(&item)), "place in a label's list");
+        let found = self.lists.get(&row.holders, label.at);
+        assert_eq!((row.scope, row.key, found), (scope, key, Some(item)), "place in a label's list");
     }
 
     /// Panics unless the labels are of so many items, each counted for each of its labels, and named in just these rules.
     pub(super) fn validate_counts(&self, items: usize, rules: impl Iterator<Item = LabelId>) {
         let rows = || self.labels.iter().map(|(_, label)| label);
-        assert_eq!(rows().map(|label| label.items.len()).sum::<usize>(), items, "items of all labels");
-        assert!(rows().all(|label| label.rules > 0 || !label.items.is_empty()), "a label has a user");
+        assert_eq!(rows().map(|label| self.lists.len(&label.holders)).sum::<usize>(), items, "items of all labels");
+        assert!(rows().all(|label| label.rules > 0 || !label.holders.is_empty()), "a label has a user");
         let mut named: BTreeMap<LabelId, u32> = BTreeMap::new();
         rules.for_each(|label| *named.entry(label).or_default() += 1);
         for (id, label) in self.labels.iter() {

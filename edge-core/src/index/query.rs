@@ -1,7 +1,6 @@
 //! Questions to the index.
 
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
 use super::{Index, PlacementState};
 use crate::id::{GroupId, LocationId, PlacementId, SyncTargetId};
@@ -326,19 +325,13 @@ impl Index {
         self.group_of(self.locations[location].pairs[at], location) == Some(group)
     }
 
-    /// How the Location's run compares with a place: equal if the place is in the run.
-    pub(crate) fn cmp_run(&self, location: LocationId, place: Position<'_>) -> Ordering {
-        let run = self.position(location);
-        (run.cluster, run.location).cmp(&(place.cluster, place.location))
-    }
-
     /// How many members of a group are before a SyncTarget's name. `O(log n + leaves)`.
     pub(crate) fn rank(&self, group: GroupId, sync_target: Hashed<'_>) -> usize {
-        self.members(group).rank(|have| super::hashed(&self.sync_targets[have]).cmp(&sync_target))
+        self.members(group).rank(|have| self.cmp_sync_target(have, sync_target))
     }
 
     /// The members of a group from a SyncTarget's name on, in order.
     pub(crate) fn members_from(&self, group: GroupId, sync_target: Hashed<'_>) -> impl Iterator<Item = SyncTargetId> {
-        self.members(group).iter_from(move |have| super::hashed(&self.sync_targets[have]).cmp(&sync_target))
+        self.members(group).iter_from(move |have| self.cmp_sync_target(have, sync_target))
     }
 }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::groups::scope;
+use super::heads::head;
 use super::{Index, SyncTargetEntry};
 use crate::delta::Change;
 use crate::event::SyncTargetRecord;
@@ -32,7 +33,10 @@ impl Index {
             (None, Some(record)) => {
                 let cluster = self.clusters.acquire(cluster, &key.cluster, self.hash);
                 let hash = self.hash.hash(&key.name);
-                let id = self.sync_targets.insert(SyncTargetEntry::new(cluster, hash, &key.name, &record.uid));
+                let entry = SyncTargetEntry::new(cluster, hash, &key.name, &record.uid);
+                let head = head(&entry);
+                let id = self.sync_targets.insert(entry);
+                self.sync_target_heads.set(id, head);
                 self.unknown_uids += usize::from(record.uid.is_empty());
                 // A SyncTarget whose labels cannot be read joins nothing.
                 if let Some(labels) = &record.labels {
@@ -105,7 +109,8 @@ impl Index {
 
     /// Every group that has it as a member.
     pub(super) fn groups_of(&self, id: SyncTargetId) -> Vec<GroupId> {
-        let selectors = self.instance_selectors.selectors_of(id).into_iter();
+        let scope = scope(self.sync_targets[id].cluster);
+        let selectors = self.instance_selectors.selectors_of(id, scope).into_iter();
         let matching = selectors.filter_map(|selector| *self.instance_selectors.payload(selector));
         let vouched = self.vouched.get(&id).into_iter().flatten().copied();
         matching.chain(self.frozen_groups_of(id)).chain(vouched).collect()

@@ -3,6 +3,8 @@
 //! A fence is names, and stays when the objects of these names go. Nearly all fences are at objects that exist: then ids
 //! say it in eight bytes, and the index has the names and hashes. Before the index may lose one, the fence gets its own.
 
+use core::cmp::Ordering;
+
 use super::Slices;
 use super::fence::{Fence, Span};
 use crate::id::{FenceId, LocationId, SliceId, SyncTargetId, Table};
@@ -22,6 +24,14 @@ pub(super) enum Bound {
 }
 
 impl Bound {
+    /// The SyncTarget that it is at.
+    pub(super) fn sync_target(self) -> Option<SyncTargetId> {
+        match self {
+            Self::At { sync_target, .. } => sync_target,
+            Self::Named(_) => None,
+        }
+    }
+
     pub(super) fn place<'a>(self, fences: &'a Table<FenceId, Fence>, index: &'a Index) -> Position<'a> {
         match self {
             Self::At { location, sync_target: None } => index.position(location),
@@ -40,6 +50,20 @@ impl Slices {
     /// The place where a slice ends; `None` for the last one.
     pub(super) fn upper<'a>(&'a self, index: &'a Index, slice: SliceId) -> Option<Position<'a>> {
         self.slices[slice].after.map(|after| self.place(index, after))
+    }
+
+    /// The order of slices within an EdgePlacement.
+    pub(super) fn cmp_fences(&self, index: &Index, a: SliceId, b: SliceId) -> Ordering {
+        let Bound::At { location: a_location, sync_target: a_sync_target } = self.slices[a].bound else {
+            return self.place(index, a).cmp(&self.place(index, b));
+        };
+        let Bound::At { location: b_location, sync_target: b_sync_target } = self.slices[b].bound else {
+            return self.place(index, a).cmp(&self.place(index, b));
+        };
+        index.cmp_locations(a_location, b_location).then_with(|| match (a_sync_target, b_sync_target) {
+            (Some(a), Some(b)) => index.cmp_sync_targets(a, b),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        })
     }
 
     /// The range of a slice.
@@ -84,14 +108,20 @@ impl Slices {
             && which(sync_target)
         {
             let fence = Fence::at(self.place(index, slice));
-            self.slices[slice].bound = self.named_bound(fence);
+            let bound = self.named_bound(fence);
+            self.set_bound(slice, bound);
         }
     }
 
     /// The fence of a slice needs no names of its own: it is at a Location, or at a SyncTarget of it.
     pub(super) fn rebind(&mut self, slice: SliceId, location: LocationId, sync_target: Option<SyncTargetId>) {
         self.free_bound(slice);
-        self.slices[slice].bound = Bound::At { location, sync_target };
+        self.set_bound(slice, Bound::At { location, sync_target });
+    }
+
+    fn set_bound(&mut self, slice: SliceId, bound: Bound) {
+        self.slices[slice].bound = bound;
+        self.fills[slice].begins_at = bound.sync_target();
     }
 
     /// Forgets the names of a slice's fence.

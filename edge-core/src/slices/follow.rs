@@ -1,6 +1,7 @@
 //! Counts follow the index's changes.
 
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use super::Slices;
 use super::bound::Bound;
@@ -42,7 +43,7 @@ impl Slices {
         let name = index.hashed(sync_target);
         let (locations, by_all) = index.holders(group);
         let (mut unplaced, mut unbound) = (Vec::new(), Vec::new());
-        let Self { slots, slices, runs, fences, touched, events, .. } = &mut *self;
+        let Self { slots, slices, fills, runs, fences, touched, events, .. } = &mut *self;
         for &location in locations {
             let own = Bound::At { location, sync_target: Some(sync_target) };
             for (at, slot) in slots.get(location).iter().enumerate() {
@@ -58,10 +59,10 @@ impl Slices {
                         continue;
                     }
                 };
-                let entry = &mut slices[slice];
-                entry.count_one(joined);
-                touched.touch(slice, &mut entry.touched, *events);
-                if !joined && entry.bound == own {
+                let fill = &mut fills[slice];
+                fill.count_one(joined);
+                touched.touch(slice, &mut fill.touched, *events);
+                if !joined && fill.begins_at == Some(sync_target) && slices[slice].bound == own {
                     unbound.push((slice, location));
                 }
             }
@@ -73,7 +74,7 @@ impl Slices {
         for (location, at) in unplaced {
             let placement = index.locations[location].pairs[at];
             if let Some(slice) = self.slice_of(index, placement, location, at, name) {
-                self.slices[slice].count_one(joined);
+                self.fills[slice].count_one(joined);
                 self.touch(slice);
             }
         }
@@ -157,12 +158,12 @@ impl Slices {
         }
         match slot.get() {
             Lies::Nowhere if goes => {
-                let slice = self.find(index, placement, index.position(location));
+                let slice = self.find_run(index, placement, location);
                 self.unbind(index, slice, location, |_| true);
             }
             Lies::Nowhere => {}
             Lies::In(slice) => {
-                self.slices[slice].count_changes(came, went);
+                self.fills[slice].count_changes(came, went);
                 self.touch(slice);
                 self.unbind(index, slice, location, |_| goes);
             }
@@ -197,7 +198,7 @@ impl Slices {
                 }
                 None => (len(new), len(old)),
             };
-            self.slices[slice].count_changes(to.0 - from.0, to.1 - from.1);
+            self.fills[slice].count_changes(to.0 - from.0, to.1 - from.1);
             self.touch(slice);
             from = to;
         }
@@ -229,6 +230,20 @@ impl Slices {
         layout[layout.partition_point(|&slice| self.place(index, slice) <= place).saturating_sub(1)]
     }
 
+    /// The slice whose range has the beginning of a Location's run. `O(log slices)`.
+    pub(super) fn find_run(&self, index: &Index, placement: PlacementId, location: LocationId) -> SliceId {
+        let layout = self.layout(placement);
+        let begins_before = |slice: SliceId| match self.slices[slice].bound {
+            Bound::At { location: have, sync_target } => match index.cmp_locations(have, location) {
+                Ordering::Less => true,
+                Ordering::Equal => sync_target.is_none(),
+                Ordering::Greater => false,
+            },
+            Bound::Named(fence) => self.fences[fence].place() <= index.position(location),
+        };
+        layout[layout.partition_point(|&slice| begins_before(slice)).saturating_sub(1)]
+    }
+
     /// The slices of an EdgePlacement are gone.
     pub(super) fn drop_layout(&mut self, index: &Index, placement: PlacementId) {
         for slice in self.layouts.take(placement) {
@@ -241,7 +256,8 @@ impl Slices {
         self.left.push(self.key(index, slice));
         self.unname(index, slice);
         self.free_bound(slice);
-        let entry = self.slices.remove(slice);
-        self.touched.forget(slice, entry.touched);
+        self.slices.remove(slice);
+        self.touched.forget(slice, self.fills[slice].touched);
+        self.fills.trim(&self.slices);
     }
 }

@@ -11,7 +11,7 @@ use core::ops::Index;
 
 use super::Slices;
 use crate::id::{Id, LocationId, PlacementId, RunId, SliceId, Table};
-use crate::order::Hashed;
+use crate::order::{Hashed, upper_half};
 
 /// Which slice the destinations of a pair lie in, in four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +87,6 @@ impl Index<RunId> for Runs {
     }
 }
 
-/// What an order by hash can be told from mostly.
-fn upper_half(hash: u64) -> u32 {
-    u32::try_from(hash >> 32).unwrap_or(u32::MAX)
-}
-
 impl Slices {
     pub(super) fn slot(&self, location: LocationId, at: usize) -> Slot {
         self.slots.get(location).get(at).copied().unwrap_or(Slot::EMPTY)
@@ -130,7 +125,7 @@ impl Slices {
         location: LocationId,
         at: usize,
     ) -> Slot {
-        let mut parts = alloc::vec![self.part(index, self.find(index, placement, index.position(location)))];
+        let mut parts = alloc::vec![self.part(index, self.find_run(index, placement, location))];
         while let Some(after) = parts.last().and_then(|last| self.slices[last.slice].after)
             && self.begins_in(index, after, location)
         {

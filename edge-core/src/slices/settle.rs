@@ -52,12 +52,11 @@ impl Slices {
 
     /// The lower of two neighbours that should be one; `slice` is one of them.
     fn merge_candidate(&self, slice: SliceId) -> Option<SliceId> {
-        let Slice { before, after, .. } = self.slices[slice];
-        let have = self.len(slice);
-        if 4 * have > 3 * self.max {
+        if 4 * self.len(slice) > 3 * self.max {
             // Only an empty neighbour could join it, and that is considered itself.
             return None;
         }
+        let Slice { before, after, .. } = self.slices[slice];
         let mut best: Option<(usize, SliceId)> = None;
         for (lower, upper) in [(before, Some(slice)), (Some(slice), after)] {
             let (Some(lower), Some(upper)) = (lower, upper) else { continue };
@@ -92,7 +91,7 @@ impl Slices {
         self.link(Some(lower), after);
         let moved = self.len(gone);
         self.drop_slice(index, gone);
-        self.slices[lower].count_changes(moved, 0);
+        self.fills[lower].count_changes(moved, 0);
         self.touch(lower);
     }
 
@@ -116,7 +115,7 @@ impl Slices {
         let mut from = 0;
         let total = segments.iter().map(|segment| segment.len).sum();
         for (&part, to) in parts.iter().zip(cuts.iter().copied().chain([total])) {
-            self.slices[part].set_count(to - from);
+            self.fills[part].set_count(to - from);
             self.touch(part);
             from = to;
         }
@@ -176,7 +175,7 @@ impl Slices {
     /// Takes the count of a slice and the slots of its Locations from the index, after those of the slices before it.
     pub(super) fn fill(&mut self, index: &Index, slice: SliceId, segments: &[Segment]) {
         let placement = self.slices[slice].placement;
-        self.slices[slice].set_count(segments.iter().map(|segment| segment.len).sum());
+        self.fills[slice].set_count(segments.iter().map(|segment| segment.len).sum());
         for &Segment { location, skip, len } in segments {
             let Some(at) = index.pair_at(placement, location) else { continue };
             if self.slot(location, at).get() == Lies::Nowhere {

@@ -30,11 +30,11 @@ impl Slices {
                 assert_eq!(entry.before, at.checked_sub(1).map(|at| layout[at]), "neighbour before");
                 assert_eq!(entry.after, layout.get(at + 1).copied(), "neighbour after");
                 assert_eq!(entry.placement, id);
-                assert!(entry.count() <= self.max, "no slice is too full");
-                assert!(entry.count > 0 || slice == first, "no empty further slice");
+                assert!(self.len(slice) <= self.max, "no slice is too full");
+                assert!(self.len(slice) > 0 || slice == first, "no empty further slice");
                 self.validate_bound(index, slice);
                 assert_eq!(
-                    entry.count(),
+                    self.len(slice),
                     self.segments(index, slice).iter().map(|segment| segment.len).sum::<usize>(),
                     "count"
                 );
@@ -57,6 +57,11 @@ impl Slices {
 
     /// Ids of fences are of what the index has.
     fn validate_bound(&self, index: &Index, slice: SliceId) {
+        assert_eq!(
+            self.fills[slice].begins_at,
+            self.slices[slice].bound.sync_target(),
+            "where it begins is said twice"
+        );
         let Bound::At { location, sync_target } = self.slices[slice].bound else { return };
         let placement = self.slices[slice].placement;
         assert!(index.pair_at(placement, location).is_some(), "a fence is at a Location of a pair");
