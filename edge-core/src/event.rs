@@ -80,7 +80,9 @@ impl Event {
 /// changed in place. Locations that cannot be resolved go first (what joins in the same batch was not published through
 /// them), then SyncTargets, other Locations and EdgePlacements, which is the cheapest order.
 pub fn batch<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<&'e Event> {
-    let mut last: IndexMap<(Kind, &ObjectKey), &Event, DefaultHashBuilder> = IndexMap::default();
+    let events = events.into_iter();
+    let mut last: IndexMap<(Kind, &ObjectKey), &Event, DefaultHashBuilder> =
+        IndexMap::with_capacity_and_hasher(events.size_hint().0, DefaultHashBuilder::default());
     for event in events {
         last.insert((event.kind(), event.key()), event);
     }

@@ -1,5 +1,6 @@
 //! What an event about a SyncTarget does.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::groups::scope;
@@ -97,11 +98,15 @@ impl Index {
         self.moves = moves;
     }
 
-    /// Reports the new UID to the groups that the SyncTarget was and is in.
+    /// Reports the new UID to the groups that the SyncTarget, which the event is about, was and is in.
     fn renew(&mut self, id: SyncTargetId) {
+        let joined = self.changes.iter().filter_map(|change| match *change {
+            Change::Member { group, joined: true, .. } => Some(group),
+            _ => None,
+        });
+        let joined: BTreeSet<GroupId> = joined.collect();
         for group in self.groups_of(id) {
-            let joined = Change::Member { group, sync_target: id, joined: true };
-            if !self.changes.contains(&joined) {
+            if !joined.contains(&group) {
                 self.changes.push(Change::Renewed { group, sync_target: id });
             }
         }

@@ -79,7 +79,6 @@ impl Slices {
             }
             self.displaced.remove(&placement);
             let first = self.layout(placement)[0];
-            self.left.push(self.key(index, first));
             self.unname(index, first);
             let name = Self::name_at(index, placement, self.place(index, first), 0);
             self.name(first, name);

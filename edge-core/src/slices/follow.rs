@@ -253,7 +253,6 @@ impl Slices {
 
     /// The slice is gone from its layout.
     pub(super) fn drop_slice(&mut self, index: &Index, slice: SliceId) {
-        self.left.push(self.key(index, slice));
         self.unname(index, slice);
         self.free_bound(slice);
         self.slices.remove(slice);

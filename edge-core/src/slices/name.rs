@@ -22,7 +22,7 @@ pub(super) fn slice_name(cluster: &str, placement: &str, fence: Position<'_>, at
     if fence.cluster.name().is_empty() && attempt == 0 {
         return placement.into();
     }
-    with_suffix(placement, NAME_MAX, Stem::new(cluster, placement).suffix(fence, attempt))
+    with_suffix(placement, Stem::new(cluster, placement).suffix(fence, attempt))
 }
 
 /// What the names of an EdgePlacement's slices have in common, hashed once.
@@ -68,7 +68,7 @@ pub(super) fn label_value(placement: &str) -> (String, bool) {
 fn suffixed(name: &str, max: usize, parts: &[&str]) -> String {
     let mut hasher = SipHasher24::new_with_keys(0, 0);
     parts.iter().for_each(|part| write_part(&mut hasher, part));
-    with_suffix(name, max, hasher.finish())
+    cut_with_suffix(name, max, hasher.finish())
 }
 
 fn write_part(hasher: &mut SipHasher24, part: &str) {
@@ -76,7 +76,12 @@ fn write_part(hasher: &mut SipHasher24, part: &str) {
     hasher.write_u8(0xff); // no name contains it: ("a", "bc") and ("ab", "c") differ
 }
 
-fn with_suffix(name: &str, max: usize, suffix: u64) -> String {
+/// The name of a further slice, whose suffix is known.
+pub(super) fn with_suffix(placement: &str, suffix: u64) -> String {
+    cut_with_suffix(placement, NAME_MAX, suffix)
+}
+
+fn cut_with_suffix(name: &str, max: usize, suffix: u64) -> String {
     let mut end = name.len().min(max - SUFFIX);
     while !name.is_char_boundary(end) {
         end -= 1;
@@ -92,7 +97,7 @@ mod tests {
     #[test]
     fn names_of_slices_tell_their_number() {
         let name = helper_name("ws", "place", 0);
-        assert_eq!(suffix_of(&name).map(|suffix| with_suffix("place", NAME_MAX, suffix)), Some(name));
+        assert_eq!(suffix_of(&name).map(|suffix| with_suffix("place", suffix)), Some(name));
         for other in ["place", "place-0123456789abcde", "place-+123456789abcdef", "place-0123456789ABCDEF", ""] {
             assert_eq!(suffix_of(other), None, "{other}");
         }

@@ -5,10 +5,11 @@
 //! takes its next name, and a first name outranks further ones.
 
 use alloc::collections::BTreeMap;
+use alloc::string::ToString;
 use core::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::name::{Stem, suffix_of};
+use super::name::{Stem, suffix_of, with_suffix};
 use super::{Published, Slice, Slices, slice_key};
 use crate::id::{PlacementId, SliceId};
 use crate::index::{Index, PlacementState};
@@ -123,13 +124,19 @@ impl Slices {
         }
     }
 
-    /// Takes a slice's name back.
+    /// Takes a slice's name back, and tells it: no slice has it any more, unless one takes it.
     pub(super) fn unname(&mut self, index: &Index, slice: SliceId) {
-        if !self.has_first_name(slice) {
-            let Slice { placement, attempt, .. } = self.slices[slice];
-            let name = Self::name_at(index, placement, self.place(index, slice), attempt);
-            self.names.remove(name.suffix, slice);
-        }
+        let Slice { placement, attempt, .. } = self.slices[slice];
+        let entry = &index.placements[placement];
+        let cluster = index.cluster(entry.cluster).name();
+        let name = if self.has_first_name(slice) {
+            entry.name.to_string()
+        } else {
+            let suffix = Self::name_at(index, placement, self.place(index, slice), attempt).suffix;
+            self.names.remove(suffix, slice);
+            with_suffix(&entry.name, suffix)
+        };
+        self.left.push(ObjectKey::new(cluster, name));
     }
 
     /// The first name, from attempt `from` on, that nobody else has or keeps.
@@ -179,7 +186,6 @@ impl Slices {
 
     /// Gives the slice the next name that is free.
     pub(super) fn rename(&mut self, index: &Index, published: &Published, slice: SliceId) {
-        self.left.push(self.key(index, slice));
         self.unname(index, slice);
         let Slice { placement, attempt, .. } = self.slices[slice];
         let (stem, fence) = (Self::stem(index, placement), self.place(index, slice));
