@@ -103,6 +103,17 @@ pub(crate) struct LocationEntry {
     frozen: Option<Box<Frozen>>,
 }
 
+impl LocationEntry {
+    /// Where an EdgePlacement stands among the pairs, or would. The latest one is mostly the last.
+    fn pair_at(&self, placement: PlacementId) -> Result<usize, usize> {
+        match self.pairs.last() {
+            Some(&last) if last < placement => Err(self.pairs.len()),
+            Some(&last) if last == placement => Ok(self.pairs.len() - 1),
+            _ => self.pairs.binary_search(&placement),
+        }
+    }
+}
+
 /// A Location that cannot be resolved.
 #[derive(Debug)]
 struct Frozen {

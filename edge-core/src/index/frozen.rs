@@ -90,7 +90,7 @@ impl Index {
     }
 
     fn restore_frozen(&mut self, placement: PlacementId, location: LocationId, mut members: Vec<SyncTargetId>) {
-        let paired = self.locations[location].pairs.binary_search(&placement);
+        let paired = self.locations[location].pair_at(placement);
         // Whether an EdgePlacement selects a Location without readable labels, only its slices can say.
         if paired.is_err() && self.location_selectors.contains(location) {
             return;
@@ -117,7 +117,7 @@ impl Index {
     /// A slice says that the Location held these SyncTargets when their labels could be read, so its selector did match.
     fn vouch(&mut self, placement: PlacementId, location: LocationId, sync_targets: Vec<SyncTargetId>) {
         let Some(group) = self.group_of(placement, location) else { return };
-        if self.locations[location].pairs.binary_search(&placement).is_err() {
+        if self.locations[location].pair_at(placement).is_err() {
             return;
         }
         for sync_target in sync_targets {

@@ -160,7 +160,7 @@ impl Index {
     /// The EdgePlacement selects the Location from now on. Where both were not a pair before. The list of occupied
     /// Locations is left to the caller.
     pub(super) fn pair(&mut self, placement: PlacementId, location: LocationId) {
-        let Err(at) = self.locations[location].pairs.binary_search(&placement) else { return };
+        let Err(at) = self.locations[location].pair_at(placement) else { return };
         self.locations[location].pairs.insert(at, placement);
         self.placements[placement].selected += 1;
         let new = self.group_of(placement, location);
@@ -177,7 +177,7 @@ impl Index {
 
     /// The same, leaving the list of occupied Locations to the caller.
     pub(super) fn unpair(&mut self, placement: PlacementId, location: LocationId) {
-        let Ok(at) = self.locations[location].pairs.binary_search(&placement) else { return };
+        let Ok(at) = self.locations[location].pair_at(placement) else { return };
         let old = self.group_of(placement, location);
         let entry = &mut self.locations[location];
         entry.pairs.remove(at);

@@ -84,7 +84,7 @@ impl Index {
             if !selected {
                 self.vacate_and_unpair(placement, id);
             }
-            selected && self.locations[id].pairs.binary_search(&placement).is_err()
+            selected && self.locations[id].pair_at(placement).is_err()
         });
         concerned
     }

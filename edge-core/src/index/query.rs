@@ -190,7 +190,7 @@ impl Index {
 
     /// Locations without readable labels that published slices say the EdgePlacement selects.
     pub(super) fn unlabelled_of(&self, id: PlacementId) -> Vec<LocationId> {
-        let paired = |location: &LocationId| self.locations[*location].pairs.binary_search(&id).is_ok();
+        let paired = |location: &LocationId| self.locations[*location].pair_at(id).is_ok();
         self.unlabelled.iter().copied().filter(paired).collect()
     }
 
@@ -219,7 +219,7 @@ impl Index {
         let cluster = self.clusters.find(names.cluster)?;
         let location = self.locations.find(cluster, names.location_name)?;
         let sync_target = self.sync_targets.find(cluster, names.sync_target_name)?;
-        self.locations[location].pairs.binary_search(&placement).ok()?;
+        self.locations[location].pair_at(placement).ok()?;
         let group = self.group_of(placement, location)?;
         let is_member = self.members(group).contains(|have| self.cmp_sync_targets(have, sync_target));
         is_member.then(|| (self.destination(location, sync_target), self.position_of(location, sync_target)))
@@ -244,7 +244,7 @@ impl Index {
     /// The Locations that an EdgePlacement selects and that cannot be resolved, and why.
     pub(crate) fn frozen_of(&self, placement: PlacementId) -> Vec<(ObjectKey, &Invalid)> {
         let frozen = self.frozen.values().flatten().copied();
-        let selected = frozen.filter(|&id| self.locations[id].pairs.binary_search(&placement).is_ok());
+        let selected = frozen.filter(|&id| self.locations[id].pair_at(placement).is_ok());
         let mut found: Vec<_> = selected
             .filter_map(|id| {
                 let entry = &self.locations[id];
@@ -317,7 +317,7 @@ impl Index {
 
     /// Where an EdgePlacement stands in the list of pairs of a Location, if both are a pair. `O(log n)`.
     pub(crate) fn pair_at(&self, placement: PlacementId, location: LocationId) -> Option<usize> {
-        self.locations[location].pairs.binary_search(&placement).ok()
+        self.locations[location].pair_at(placement).ok()
     }
 
     /// Whether the pair at `at` has a group.

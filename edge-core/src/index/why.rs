@@ -114,7 +114,7 @@ impl Index {
         let location = self.find_location(location)?;
         let sync_target = self.find_sync_target(sync_target)?;
         let group = self.group_of(placement, location);
-        let paired = self.locations[location].pairs.binary_search(&placement).is_ok();
+        let paired = self.locations[location].pair_at(placement).is_ok();
         let holds = group.is_some_and(|group| self.has_member(group, &self.sync_targets[sync_target]));
         let same_cluster = self.locations[location].cluster == self.sync_targets[sync_target].cluster;
         Some(Why {
@@ -137,7 +137,7 @@ impl Index {
     #[must_use]
     pub fn why_selected(&self, placement: &ObjectKey, location: &ObjectKey) -> Option<LocationWhy> {
         let (placement, location) = (self.find_placement(placement)?, self.find_location(location)?);
-        let paired = self.locations[location].pairs.binary_search(&placement).is_ok();
+        let paired = self.locations[location].pair_at(placement).is_ok();
         Some(self.location_why(placement, location, paired))
     }
 

@@ -9,7 +9,7 @@ use super::Slices;
 use super::fence::{Fence, Span};
 use crate::id::{FenceId, LocationId, SliceId, SyncTargetId, Table};
 use crate::index::Index;
-use crate::order::Position;
+use crate::order::{Hashed, Position};
 
 /// The fence of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,11 +47,6 @@ impl Slices {
         self.slices[slice].bound.place(&self.fences, index)
     }
 
-    /// The place where a slice ends; `None` for the last one.
-    pub(super) fn upper<'a>(&'a self, index: &'a Index, slice: SliceId) -> Option<Position<'a>> {
-        self.slices[slice].after.map(|after| self.place(index, after))
-    }
-
     /// The order of slices within an EdgePlacement.
     pub(super) fn cmp_fences(&self, index: &Index, a: SliceId, b: SliceId) -> Ordering {
         let Bound::At { location: a_location, sync_target: a_sync_target } = self.slices[a].bound else {
@@ -82,12 +77,26 @@ impl Slices {
         self.is_first(slice) && self.slices[slice].attempt == 0
     }
 
+    /// How a Location's run compares with the beginning of a slice: equal if the slice begins at it or inside.
+    pub(super) fn cmp_run(&self, index: &Index, location: LocationId, slice: SliceId) -> Ordering {
+        match self.slices[slice].bound {
+            Bound::At { location: have, .. } => index.cmp_locations(location, have),
+            Bound::Named(fence) => index.cmp_run(location, self.fences[fence].place()),
+        }
+    }
+
+    /// The name of the SyncTarget at which a slice begins; empty if it begins at a Location.
+    pub(super) fn first_name<'a>(&'a self, index: &'a Index, slice: SliceId) -> Hashed<'a> {
+        match self.slices[slice].bound {
+            Bound::At { sync_target: None, .. } => Hashed::new(0, ""),
+            Bound::At { sync_target: Some(sync_target), .. } => index.hashed(sync_target),
+            Bound::Named(fence) => self.fences[fence].place().sync_target,
+        }
+    }
+
     /// Whether a slice begins at a Location or inside its run.
     pub(super) fn begins_in(&self, index: &Index, slice: SliceId, location: LocationId) -> bool {
-        match self.slices[slice].bound {
-            Bound::At { location: have, .. } => have == location,
-            Bound::Named(fence) => index.cmp_run(location, self.fences[fence].place()).is_eq(),
-        }
+        self.cmp_run(index, location, slice).is_eq()
     }
 
     /// Keeps names as a fence.

@@ -193,7 +193,7 @@ impl Slices {
             let slice = self.runs[run][at].slice;
             let to = match self.runs[run].get(at + 1) {
                 Some(next) => {
-                    let name = self.place(index, next.slice).sync_target;
+                    let name = self.first_name(index, next.slice);
                     (rank(new, name), rank(old, name))
                 }
                 None => (len(new), len(old)),

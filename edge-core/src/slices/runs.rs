@@ -105,7 +105,7 @@ impl Slices {
 
     /// The slice of a SyncTarget in a run that is cut.
     pub(super) fn part_of(&self, index: &super::Index, run: RunId, sync_target: Hashed<'_>) -> SliceId {
-        self.runs.find(run, sync_target, |slice| self.place(index, slice).sync_target > sync_target)
+        self.runs.find(run, sync_target, |slice| self.first_name(index, slice) > sync_target)
     }
 
     /// The slices that a pair lies in.
@@ -164,7 +164,7 @@ impl Slices {
     }
 
     fn part(&self, index: &super::Index, slice: SliceId) -> Part {
-        Part { hash: upper_half(self.place(index, slice).sync_target.hash()), slice }
+        Part { hash: upper_half(self.first_name(index, slice).hash()), slice }
     }
 
     fn put(&mut self, location: LocationId, at: usize, parts: Vec<Part>) -> Slot {

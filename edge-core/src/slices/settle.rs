@@ -148,22 +148,23 @@ impl Slices {
 
     /// What a slice holds, in order. A Location whose run reaches into it is there even if it has nothing in it.
     pub(super) fn segments(&self, index: &Index, slice: SliceId) -> Vec<Segment> {
-        let placement = self.slices[slice].placement;
-        let (lower, upper) = (self.place(index, slice), self.upper(index, slice));
+        let Slice { placement, after, .. } = self.slices[slice];
         let mut segments = Vec::new();
-        for location in index.placements[placement].occupied.iter_from(|have| index.cmp_run(have, lower)) {
+        for location in index.placements[placement].occupied.iter_from(|have| self.cmp_run(index, have, slice)) {
             let Some(group) = index.group_of(placement, location) else { continue };
-            let cut = match upper.map(|upper| (index.cmp_run(location, upper), upper.sync_target)) {
+            let cut = match after.map(|after| (self.cmp_run(index, location, after), after)) {
                 Some((Ordering::Greater, _)) => break,
-                // The fence is at the Location itself.
-                Some((Ordering::Equal, sync_target)) if sync_target.name().is_empty() => break,
-                Some((Ordering::Equal, sync_target)) => Some(sync_target),
+                Some((Ordering::Equal, after)) => match self.first_name(index, after) {
+                    // The fence is at the Location itself.
+                    name if name.name().is_empty() => break,
+                    name => Some(name),
+                },
                 _ => None,
             };
             // Only the first one can have begun before.
-            let inside = segments.is_empty() && index.cmp_run(location, lower).is_eq();
-            let skip = if inside { index.rank(group, lower.sync_target) } else { 0 };
-            let end = cut.map_or(index.members(group).len(), |sync_target| index.rank(group, sync_target));
+            let inside = segments.is_empty() && self.cmp_run(index, location, slice).is_eq();
+            let skip = if inside { index.rank(group, self.first_name(index, slice)) } else { 0 };
+            let end = cut.map_or(index.members(group).len(), |name| index.rank(group, name));
             segments.push(Segment { location, skip, len: end - skip });
             if cut.is_some() {
                 break;
@@ -184,7 +185,7 @@ impl Slices {
             if len > 0 && self.begins_in(index, slice, location) {
                 let group = index.group_of(placement, location);
                 let member = group.and_then(|group| index.members(group).nth(skip));
-                let name = self.place(index, slice).sync_target;
+                let name = self.first_name(index, slice);
                 if name.name().is_empty() {
                     self.rebind(slice, location, None);
                 } else if let Some(member) = member.filter(|&member| index.hashed(member) == name) {
