@@ -11,7 +11,7 @@ use edge_core::object::{Kind, ObjectKey};
 use edge_core::publisher::{Action, Failure, Outcome, StatusWrite};
 use edge_core::slices::{Verb, Write};
 use http::{Method, Request, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use k8s_openapi::jiff::{Timestamp, Unit};
 use kube::Client;
 use kube::client::Body;
@@ -24,6 +24,9 @@ pub(crate) use answer::{Answer, Lost};
 
 /// One request takes no longer.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An answer is not read any further than so many bytes. That is room for 50 objects of etcd's usual limit.
+const LONGEST: usize = if cfg!(test) { 1 << 20 } else { 128 << 20 };
 
 /// The lowercase plural of a kind.
 pub(crate) const fn plural(kind: Kind) -> &'static str {
@@ -40,7 +43,10 @@ pub(crate) async fn send(client: &Client, request: Request<Body>, timeout: Durat
     let exchange = async {
         let response = client.send(request).await.map_err(Lost::from)?;
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.map_err(|error| Lost::Unknown(causes(&error)))?.to_bytes();
+        let body = Limited::new(body, LONGEST).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() { Lost::TooLong } else { Lost::Unknown(causes(&*error)) }
+        });
+        let body = body?.to_bytes();
         Ok(Answer { status: parts.status, headers: parts.headers, body })
     };
     tokio::time::timeout(timeout, exchange)
@@ -162,7 +168,7 @@ impl Target {
             Ok(answer) if answer.status.is_success() => Ok(answer),
             Ok(answer) => Err(answer.failure()),
             Err(Lost::NotSent(reason)) => Err(Failure::NotDone(reason)),
-            Err(Lost::Unknown(reason)) => Err(Failure::Unknown(reason)),
+            Err(lost) => Err(Failure::Unknown(lost.reason())),
         }
     }
 

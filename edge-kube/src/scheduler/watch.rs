@@ -161,22 +161,30 @@ impl Watcher {
     async fn list(&self) -> Result<String, Broken> {
         let failed = |reason: &str| Broken::Failed(format!("the list of {} {reason}", self.resource()));
         let mut limit = FIRST_PAGE;
+        let mut token = None;
         let mut pages = JoinSet::new();
-        self.ask(&mut pages, &format!("limit={limit}"))?;
+        self.ask(&mut pages, limit, token.as_deref())?;
         loop {
             let page = pages.join_next().await.ok_or_else(|| failed("has no end"))?;
             let answer = match page.map_err(|error| failed(&format!("cannot be read: {error}")))? {
                 Ok(answer) if answer.status.is_success() => answer,
                 Ok(answer) => return Err(Broken::Failed(self.explain("list", &answer))),
+                // Those that come next are far larger than the last ones.
+                Err(Lost::TooLong) if limit > 1 => {
+                    limit = limit.div_ceil(10);
+                    self.ask(&mut pages, limit, token.as_deref())?;
+                    continue;
+                }
+                Err(Lost::TooLong) => return Err(failed("has an object that is too large")),
                 Err(lost) => return Err(Broken::Failed(self.away(lost))),
             };
             let page: Page<'_> =
                 serde_json::from_slice(&answer.body).map_err(|error| failed(&format!("cannot be read: {error}")))?;
             let items = page.items.unwrap_or_default();
-            let token = page.metadata.token.filter(|token| !token.is_empty());
-            if let Some(token) = &token {
+            token = page.metadata.token.filter(|token| !token.is_empty());
+            if token.is_some() {
                 limit = page_of(items.len(), answer.body.len());
-                self.ask(&mut pages, &format!("limit={limit}&continue={}", escaped(token)))?;
+                self.ask(&mut pages, limit, token.as_deref())?;
                 // It sets off before the thread is busy.
                 tokio::task::yield_now().await;
             }
@@ -190,9 +198,11 @@ impl Watcher {
         }
     }
 
-    /// Asks for one page of a list.
-    fn ask(&self, pages: &mut JoinSet<Result<Answer, Lost>>, query: &str) -> Result<(), Broken> {
-        let request = get(&self.path(query)).map_err(|error| Broken::Failed(error.to_string()))?;
+    /// Asks for one page of a list: the first one, or that of a token.
+    fn ask(&self, pages: &mut JoinSet<Result<Answer, Lost>>, limit: usize, token: Option<&str>) -> Result<(), Broken> {
+        let token = token.map(|token| format!("&continue={}", escaped(token))).unwrap_or_default();
+        let request = get(&self.path(&format!("limit={limit}{token}")));
+        let request = request.map_err(|error| Broken::Failed(error.to_string()))?;
         let client = self.client.clone();
         pages.spawn(async move { send(&client, request, PAGE_TIMEOUT).await });
         Ok(())

@@ -32,6 +32,8 @@ pub(crate) enum Lost {
     NotSent(String),
     /// It may have been carried out.
     Unknown(String),
+    /// The answer is longer than memory is spent on.
+    TooLong,
 }
 
 impl Lost {
@@ -39,6 +41,7 @@ impl Lost {
     pub(crate) fn reason(self) -> String {
         match self {
             Self::NotSent(reason) | Self::Unknown(reason) => reason,
+            Self::TooLong => "the answer is too long".to_owned(),
         }
     }
 }

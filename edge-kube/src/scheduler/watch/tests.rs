@@ -123,6 +123,28 @@ async fn pages_are_listed_and_then_watched_from_the_last_version() {
 }
 
 #[tokio::test]
+async fn of_objects_that_are_far_larger_than_the_last_ones_fewer_are_asked_for() {
+    let large = || Reply::new(200, format!(r#"{{"items":[{}]}}"#, " ".repeat(2 << 20)));
+    let lists = vec![page(&["a"], "5", "t"), large(), large(), page(&["b"], "5", "u"), page(&["c"], "5", "")];
+    let server = server(lists, vec![]).await;
+    let mut told = watch(&server);
+    told.expect(&["listing", "+a", "+b", "+c", "listed"]).await;
+    let pages = ["limit=50", "limit=5000&continue=t", "limit=500&continue=t", "limit=50&continue=t"];
+    assert_eq!(queries(&server)[..4], pages);
+    assert_eq!(queries(&server)[4], "limit=5000&continue=u");
+}
+
+#[tokio::test]
+async fn one_object_that_is_too_large_is_told() {
+    let large = || Reply::new(200, " ".repeat(2 << 20));
+    let server = server((0..4).map(|_| large()).collect(), vec![]).await;
+    let mut told = watch(&server);
+    told.expect(&["listing"]).await;
+    assert!(told.next().await.ends_with("synctargets.workload.kcp.io has an object that is too large"));
+    assert_eq!(queries(&server)[..3], ["limit=50", "limit=5", "limit=1"]);
+}
+
+#[tokio::test]
 async fn a_version_that_is_too_old_leads_to_a_list() {
     let (lines, stream) = open();
     let expired = r#"{"kind":"Status","code":410,"reason":"Expired","message":"too old"}"#;
