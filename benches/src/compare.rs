@@ -9,6 +9,7 @@ use benches::measure::{self, Mode, Sample};
 use benches::report::{self, Table, duration, grouped, ratio, time};
 use benches::workload::{Case, Size, World};
 use edge_core::scheduler::Options;
+use edge_core::slices::{DEFAULT_DESTINATIONS_PER_SLICE, MAX_DESTINATIONS_PER_SLICE};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -24,9 +25,9 @@ pub(crate) struct Args {
     /// Leave out the million SyncTargets, for which this wants 16 GB of memory
     #[arg(long)]
     no_million: bool,
-    /// How many destinations a slice of edge-core may have; its default unless given
-    #[arg(long, value_name = "COUNT", value_parser = slices)]
-    max_destinations_per_slice: Option<Options>,
+    /// How many destinations a slice of edge-core may have; a further column has slices of its default
+    #[arg(long, value_name = "COUNT", default_value_t = MAX_DESTINATIONS_PER_SLICE, value_parser = slices)]
+    max_destinations_per_slice: usize,
     /// How many SyncTargets the reference has here; published figures are about 100000
     #[arg(long, default_value_t = Size::REFERENCE.sync_targets)]
     sync_targets: usize,
@@ -38,13 +39,16 @@ const BATCH: usize = 1_000;
 /// How often edge-core loads a world; the middle one counts.
 const LOADS: usize = 5;
 
-fn slices(count: &str) -> Result<Options, Box<dyn Error + Send + Sync>> {
-    Ok(Options::default().with_max_destinations_per_slice(count.parse()?)?)
+fn slices(count: &str) -> Result<usize, Box<dyn Error + Send + Sync>> {
+    let count = count.parse()?;
+    Options::default().with_max_destinations_per_slice(count)?;
+    Ok(count)
 }
 
 impl Args {
     fn ours(&self) -> EdgeCore {
-        EdgeCore::with_options(self.max_destinations_per_slice.clone().unwrap_or_default())
+        let options = Options::default().with_max_destinations_per_slice(self.max_destinations_per_slice);
+        EdgeCore::with_options(options.unwrap_or_default())
     }
 
     fn wants(&self, row: &str) -> bool {
@@ -57,8 +61,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let mut heading = vec![
         "one event, the mean of many".into(),
         "destinations that come or go".into(),
-        "edge-core".into(),
+        format!("edge-core, slices of {}", args.max_destinations_per_slice),
         "each of them visited".into(),
+        format!("edge-core, slices of {DEFAULT_DESTINATIONS_PER_SLICE}"),
     ];
     heading.extend(names);
     let mut table = Table::new(heading);
@@ -83,11 +88,11 @@ fn loads(args: &Args, size: Size, table: &mut Table) -> Result<(), Box<dyn Error
     }
     eprintln!("{name}");
     let world = World::generate(size);
-    let mut times: Vec<Duration> = (0..LOADS).map(|_| measure::load(|| Box::new(args.ours()), &world).1).collect();
-    times.sort_unstable();
-    let ours = times[LOADS / 2];
+    let ours = median_load(|| args.ours(), &world);
+    let of_default_size = median_load(EdgeCore::new, &world);
     let (destinations, visit) = visit_all(args.ours(), &world);
-    let mut cells = vec![name, grouped(destinations), duration(ours), duration(ours + visit)];
+    let mut cells =
+        vec![name, grouped(destinations), duration(ours), duration(ours + visit), duration(of_default_size)];
     for make in PEERS {
         let (engine, theirs) = measure::load(make, &world);
         eprintln!("  {}: {}", engine.name(), duration(theirs));
@@ -99,6 +104,12 @@ fn loads(args: &Args, size: Size, table: &mut Table) -> Result<(), Box<dyn Error
     }
     table.row(cells);
     Ok(())
+}
+
+fn median_load(make: impl Fn() -> EdgeCore, world: &World) -> Duration {
+    let mut times: Vec<Duration> = (0..LOADS).map(|_| measure::load(|| Box::new(make()), world).1).collect();
+    times.sort_unstable();
+    times[LOADS / 2]
 }
 
 /// Visits every destination of a world; tells how many there are, and how long that took.
@@ -128,8 +139,9 @@ fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
     let mut checked = EdgeCore::checked();
     checked.load(&world);
     let expected = checked.answer();
-    let mut ours = args.ours();
+    let [mut ours, mut of_default_size] = [args.ours(), EdgeCore::new()];
     ours.load(&world);
+    of_default_size.load(&world);
     let mut samples = Vec::new();
     let mut cells: Vec<Vec<String>> = Vec::new();
     for (name, case, mode) in &rows {
@@ -139,7 +151,8 @@ fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
             Mode::Single => time(measure::within(&mut ours, case, Mode::Listed, budget).nanos),
             _ => String::new(),
         };
-        cells.push(vec![name.clone(), report::digits(changed), time(sample.nanos), listed]);
+        let smaller = measure::within(&mut of_default_size, case, *mode, budget);
+        cells.push(vec![name.clone(), report::digits(changed), time(sample.nanos), listed, time(smaller.nanos)]);
         samples.push(sample);
     }
     if checked.answer() != expected {
