@@ -12,10 +12,12 @@ use crate::slices::{Digest, FENCE_ANNOTATION, Fence, Span, Write, helper_name, p
 impl Publisher {
     /// Nothing of an EdgePlacement goes on by itself: slices wait for each other, or for one that the server refuses. One of
     /// them is written with what it would drop, so that what nobody wants goes; if that is too much, a helper holds it.
+    ///
+    /// Its turn comes when the queue is empty.
     pub(super) fn unblock(&mut self, placement: &ObjectKey, now: Time) -> Option<Request> {
         let book = self.books.get_mut(placement)?;
         book.stalled = false;
-        if book.queued > 0 || book.in_flight > 0 {
+        if book.in_flight > 0 {
             return None;
         }
         let barred: Vec<ObjectKey> = book.barred.iter().cloned().collect();

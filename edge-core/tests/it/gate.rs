@@ -44,6 +44,18 @@ fn the_empty_slice_of_an_invalid_placement_is_counted() {
     assert_eq!((counts.desired, counts.published), (2, 2));
 }
 
+#[test]
+fn an_invalid_placement_that_becomes_valid_is_counted_once() {
+    let mut table = Table::new();
+    table.invalid_placement("p", "uid-p", 1);
+    let mut table = table.open();
+    let _ = table.succeed();
+    table.placement("p", "uid-p", 2);
+    assert_eq!(rows(&table.succeed()), ["a"]);
+    table.at_rest();
+    assert_eq!(table.publisher.counts().desired, 1);
+}
+
 /// A Location that was changed before everything was known counts as it is then: what it once selected tells nothing.
 #[test]
 fn of_an_invalid_location_only_what_is_published_counts_at_a_start() {
@@ -108,6 +120,66 @@ fn when_everything_is_known_at_last_what_was_known_before_is_not_read_again() {
     table.publisher.set_gate(Gate::Open, table.now);
     assert_eq!(table.succeed_all().len(), 2);
     table.at_rest();
+}
+
+/// Two slices were published, and one of them lacks nothing.
+#[test]
+fn at_a_start_what_differs_is_written_without_being_read() {
+    let mut model = Table::with_max(4);
+    NAMES.iter().for_each(|name| model.sync_target(name));
+    let slices = model.open().succeed_all();
+    assert_eq!(slices.len(), 2);
+    for changed in 0..2 {
+        let mut table = Table { version: 100, ..Table::with_max(4) };
+        NAMES.iter().for_each(|name| table.sync_target(name));
+        for (number, slice) in slices.iter().enumerate() {
+            let mut slice = slice.clone();
+            if number == changed {
+                slice.destinations.pop();
+            }
+            table.publisher.observe_slice(&key(&slice.metadata.name), Seen::Object(slice.clone()), table.now);
+        }
+        let mut table = table.open();
+        let written = table.succeed();
+        assert_eq!(written.metadata.name, slices[changed].metadata.name);
+        assert_eq!(written.destinations, slices[changed].destinations);
+        table.at_rest();
+    }
+}
+
+/// What others did to both is at hand: it is undone without being read.
+#[test]
+fn what_others_did_to_several_slices_is_undone_without_reading_them() {
+    let mut table = Table::with_max(4);
+    NAMES.iter().for_each(|name| table.sync_target(name));
+    let mut table = table.open();
+    let slices = table.succeed_all();
+    for slice in &slices {
+        let mut edited = slice.clone();
+        edited.destinations[0].sync_target_name = "theirs".into();
+        table.version += 1;
+        edited.metadata.resource_version = table.version.to_string();
+        table.publisher.observe_slice(&key(&slice.metadata.name), Seen::Object(edited), table.now);
+    }
+    assert_eq!(table.succeed_all().len(), 2);
+    table.at_rest();
+}
+
+/// The answer to the read is newer than what was known, but by a label only.
+#[test]
+fn what_is_read_for_its_destinations_is_not_read_again_for_a_label() {
+    let mut table = Table::with_max(4);
+    table.publisher.set_gate(Gate::GrowOnly, table.now);
+    table.sync_target("b");
+    let mut stored = table.succeed();
+    table.publisher.apply(&Event::SyncTarget(key("a"), None), table.now);
+    table.sync_target("c");
+    let read = table.poll().unwrap();
+    assert_eq!(read.action, Action::ReadSlice(key("p")));
+    stored.metadata.labels.insert("theirs".into(), "x".into());
+    stored.metadata.resource_version = "100".into();
+    table.publisher.complete(read.id, Outcome::Slice(stored), table.now);
+    assert_eq!(rows(&table.succeed()), ["a", "b", "c"]);
 }
 
 /// While nothing may be taken away, a slice has what it should have beside what it had, if that fits.

@@ -6,6 +6,7 @@ mod events;
 mod fuzzing;
 mod gate;
 mod index;
+mod moves;
 mod outcomes;
 mod scheduler;
 mod scripts;

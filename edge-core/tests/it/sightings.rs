@@ -2,8 +2,7 @@
 
 use edge_core::event::Event;
 use edge_core::object::{CLUSTER_ANNOTATION, Kind, SinglePlacementSlice};
-use edge_core::publisher::{Action, Failure, Outcome, Publisher, Seen, StatusFields, Time};
-use edge_core::scheduler::Options;
+use edge_core::publisher::{Action, Failure, Outcome, Seen, StatusFields, Time};
 use edge_core::slices::Verb;
 
 use crate::table::{Table, key};
@@ -197,15 +196,46 @@ fn a_slice_that_is_gone_before_it_could_be_removed_is_forgotten() {
 
 #[test]
 fn destinations_are_kept_only_if_that_is_wanted() {
+    let model = Table::new().open().succeed();
     for keep in [false, true] {
-        let mut table = Table::new();
+        let mut table = Table { version: 100, ..Table::new() };
         if keep {
-            let publisher = std::mem::replace(&mut table.publisher, Publisher::new(Options::default()));
-            table.publisher = publisher.keeping_destinations();
+            table = table.keeping_destinations();
         }
+        table.seen(Seen::Object(model.clone()));
+        assert_eq!(table.publisher.published().is_thin(&key("p")), !keep, "before everything is known");
         let mut table = table.open();
+        table.sync_target("b");
         let _ = table.succeed();
         table.at_rest();
-        assert_eq!(table.publisher.published().is_thin(&key("p")), !keep);
+        assert_eq!(table.publisher.published().is_thin(&key("p")), !keep, "after it was written");
     }
+}
+
+/// More than are forgotten for their age when there are many.
+#[test]
+fn however_many_are_dead_they_stay_dead() {
+    let mut table = Table::new();
+    let names: Vec<_> = (0..1100).map(|number| format!("q{number}")).collect();
+    names.iter().for_each(|name| table.placement(name, "uid-q", 1));
+    let mut table = table.open();
+    let slices = table.succeed_all();
+    names.iter().for_each(|name| table.publisher.apply(&Event::EdgePlacement(key(name), None), table.now));
+    while let Some(request) = table.poll() {
+        let outcome = match &request.action {
+            Action::ReadPlacement(_) => Outcome::Failed(Failure::NotFound),
+            Action::Write(write) if write.verb == Verb::Delete => Outcome::Deleted,
+            action => panic!("{action:?}"),
+        };
+        table.publisher.complete(request.id, outcome, table.now);
+    }
+    table.at_rest();
+    for slice in slices {
+        let name = key(&slice.metadata.name);
+        if name.name != "p" {
+            table.publisher.observe_slice(&name, Seen::Object(slice), table.now);
+        }
+    }
+    table.at_rest();
+    assert_eq!(table.publisher.counts().published, 1);
 }

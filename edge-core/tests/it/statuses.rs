@@ -247,6 +247,7 @@ fn a_location_that_is_repaired_is_no_longer_named() {
     table.publisher.apply(&location("l", invalid("a")), table.now);
     let (_, message) = reason(&mut table);
     assert!(message.contains("Location ws/l keeps the destinations"), "{message}");
+    table.at_rest();
     table.publisher.apply(&location("l", LabelSelector::default()), table.now);
     assert_eq!(reason(&mut table).1, "all SinglePlacementSlices are up to date");
 }

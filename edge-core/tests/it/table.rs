@@ -42,6 +42,10 @@ impl Table {
         table
     }
 
+    pub(crate) fn keeping_destinations(self) -> Self {
+        Self { publisher: self.publisher.keeping_destinations(), ..self }
+    }
+
     /// Everything is known.
     pub(crate) fn open(mut self) -> Self {
         self.publisher.set_gate(Gate::Open, self.now);

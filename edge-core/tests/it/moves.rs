@@ -1,0 +1,157 @@
+//! What a slice drops and another one is to have: who waits for whom, and what is done if that one is refused.
+
+use edge_core::event::Event;
+use edge_core::object::CLUSTER_ANNOTATION;
+use edge_core::publisher::{Action, Failure, Outcome, Request, Seen};
+use edge_core::slices::{Verb, Write};
+
+use crate::table::{Table, key, names};
+
+/// The second slice of `p`.
+const SECOND: &str = "p-3d4269bf31fe54df";
+
+impl Table {
+    /// The first slice is full: `a` to `d`.
+    fn full() -> Self {
+        let mut table = Self::with_max(4);
+        ["b", "c", "d"].iter().for_each(|name| table.sync_target(name));
+        let mut table = table.open();
+        assert_eq!(table.succeed().destinations.len(), 4);
+        table.at_rest();
+        table
+    }
+
+    fn gone(&mut self, name: &str) {
+        self.publisher.apply(&Event::SyncTarget(key(name), None), self.now);
+    }
+
+    fn done(&mut self, request: &Request, write: &Write) {
+        let outcome = if write.verb == Verb::Delete { Outcome::Deleted } else { Outcome::Slice(self.stored(write)) };
+        self.publisher.complete(request.id, outcome, self.now);
+    }
+
+    #[track_caller]
+    fn refuse(&mut self, request: &Request) {
+        self.fail(request, Failure::Rejected("exceeded quota".into()));
+    }
+
+    /// Does the next write, which is this one.
+    #[track_caller]
+    fn expect(&mut self, verb: Verb, name: &str, destinations: &[&str]) {
+        let (request, write) = self.write();
+        assert_eq!(
+            (write.verb, &*write.key.name, names(&write)),
+            (verb, name, destinations.iter().map(ToString::to_string).collect())
+        );
+        self.done(&request, &write);
+    }
+}
+
+#[test]
+fn a_slice_goes_on_when_the_one_that_it_waits_for_has_what_it_drops() {
+    let mut table = Table::full();
+    ["e", "f"].iter().for_each(|name| table.sync_target(name));
+    assert_eq!(table.succeed_all().len(), 2);
+    // The first slice is cut in two, and the second one is slow.
+    ["g", "i"].iter().for_each(|name| table.sync_target(name));
+    table.gone("f");
+    let (first, second) = (table.write(), table.write());
+    let (create, replace) = if first.1.verb == Verb::Create { (first, second) } else { (second, first) };
+    assert_eq!((create.1.verb, replace.1.verb, &*replace.1.key.name), (Verb::Create, Verb::Replace, SECOND));
+    assert_eq!(table.poll(), None, "the first slice waits");
+    table.done(&create.0, &create.1);
+    let (_, write) = table.write();
+    assert_eq!((write.verb, &*write.key.name), (Verb::Replace, "p"));
+}
+
+#[test]
+fn nothing_is_written_if_the_slice_that_is_refused_is_all_that_is_missing() {
+    let mut table = Table::full();
+    table.sync_target("f");
+    let (request, write) = table.write();
+    assert_eq!((write.verb, names(&write)), (Verb::Create, ["b", "f"].map(String::from).to_vec()));
+    table.refuse(&request);
+    assert_eq!(table.poll(), None);
+}
+
+#[test]
+fn what_a_refused_slice_should_have_stays_where_it_is_if_it_fits() {
+    let mut table = Table::full();
+    table.sync_target("e");
+    let (request, write) = table.write();
+    assert_eq!(
+        (write.verb, &*write.key.name, names(&write)),
+        (Verb::Create, SECOND, ["a", "b"].map(String::from).to_vec())
+    );
+    table.gone("c");
+    table.refuse(&request);
+    table.expect(Verb::Replace, "p", &["a", "b", "d", "e"]);
+    assert_eq!(table.poll(), None);
+}
+
+#[test]
+fn what_a_refused_slice_should_have_is_held_by_a_helper_if_it_does_not_fit() {
+    let mut table = Table::full();
+    table.sync_target("e");
+    let (request, _) = table.write();
+    table.refuse(&request);
+    let (request, helper) = table.write();
+    assert_eq!((helper.verb, names(&helper)), (Verb::Create, ["a", "b"].map(String::from).to_vec()));
+    table.done(&request, &helper);
+    table.expect(Verb::Replace, "p", &["c", "d", "e"]);
+    table.wait();
+    table.expect(Verb::Create, SECOND, &["a", "b"]);
+    table.expect(Verb::Delete, &helper.key.name, &[]);
+    table.at_rest();
+}
+
+/// `a` and `b` are wanted, and the server refuses all slices that are to have them; these destinations are in one that no
+/// layout knows.
+fn by_hand(max: usize, destinations: &[&str]) -> Table {
+    let mut model = Table::with_max(1000);
+    destinations.iter().for_each(|name| model.sync_target(name));
+    let mut other = model.open().succeed();
+    let mut first = other.clone();
+    first.destinations.clear();
+    other.destinations.retain(|row| destinations.contains(&&*row.sync_target_name));
+    other.metadata.name = "p-by-hand".into();
+    other.metadata.annotations.retain(|name, _| name == CLUSTER_ANNOTATION);
+    other.metadata.uid = "by-hand".into();
+    let mut table = Table { version: 100, ..Table::with_max(max) };
+    table.publisher.observe_slice(&key("p"), Seen::Object(first), table.now);
+    table.publisher.observe_slice(&key("p-by-hand"), Seen::Object(other.clone()), table.now);
+    table.sync_target("b");
+    let mut table = table.open();
+    loop {
+        let request = table.poll().unwrap();
+        if request.action == Action::ReadSlice(key("p-by-hand")) {
+            table.publisher.complete(request.id, Outcome::Slice(other), table.now);
+            return table;
+        }
+        table.refuse(&request);
+    }
+}
+
+#[test]
+fn a_slice_that_is_to_go_keeps_all_that_is_wanted_of_it_and_nothing_else() {
+    let mut table = by_hand(2, &["a", "b", "z"]);
+    table.expect(Verb::Replace, "p-by-hand", &["a", "b"]);
+    assert_eq!(table.poll(), None);
+}
+
+#[test]
+fn what_is_too_much_for_a_slice_that_is_to_go_is_held_by_a_helper() {
+    let mut table = by_hand(1, &["a", "b", "z"]);
+    let (request, helper) = table.write();
+    assert_eq!((helper.verb, names(&helper)), (Verb::Create, vec!["a".to_string()]));
+    table.done(&request, &helper);
+    table.expect(Verb::Replace, "p-by-hand", &["b"]);
+    assert_eq!(table.poll(), None);
+}
+
+/// It does not wait for the slice that is refused.
+#[test]
+fn a_slice_that_has_nothing_that_is_wanted_goes_at_once() {
+    let mut table = by_hand(2, &["z"]);
+    table.expect(Verb::Delete, "p-by-hand", &[]);
+}
