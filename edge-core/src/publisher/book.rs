@@ -30,6 +30,9 @@ pub(super) struct Book {
     pub(super) barred: BTreeSet<ObjectKey>,
     /// It may be that nothing goes on by itself.
     pub(super) stalled: bool,
+    /// How often in a row a helper slice could not be created, and when that may be tried again.
+    pub(super) helper_failures: u32,
+    pub(super) helper_not_before: Time,
     pub(super) live: Live,
     /// It is being read.
     pub(super) reading: bool,

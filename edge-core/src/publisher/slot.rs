@@ -105,6 +105,8 @@ pub(super) struct Slot {
     pub(super) repaired: Time,
     /// What made it dirty.
     pub(super) trigger: Option<Trigger>,
+    /// It is a helper: the layout knows nothing of it, and what it learned goes to its EdgePlacement.
+    pub(super) helper: bool,
     /// Slices that wait for this one to have what they drop.
     pub(super) waiters: Vec<ObjectKey>,
     /// When a response was taken in.

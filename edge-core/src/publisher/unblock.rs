@@ -109,6 +109,13 @@ impl Publisher {
             return None;
         }
         let placement = index.placement_key(id);
+        let book = self.books.get(&placement);
+        let (failures, not_before) =
+            book.map(|book| (book.helper_failures, book.helper_not_before)).unwrap_or_default();
+        if now < not_before {
+            self.wait_until(key, not_before);
+            return None;
+        }
         let names = (0..).map(|number| helper_name(&placement.cluster, &placement.name, number));
         let mut names = names.map(|name| ObjectKey::new(placement.cluster.as_str(), name));
         let helper = names.find(|name| {
@@ -122,11 +129,21 @@ impl Publisher {
         let sent = Content::Range { span: nowhere(), at: 0, extra: destinations.clone() };
         let object = SinglePlacementSlice { metadata, destinations };
         let slot = self.slot(&helper);
+        slot.helper = true;
+        slot.attempts = failures;
         slot.waiters.push(key.clone());
         slot.home = placement.clone();
         slot.dirty = true;
         self.book(&placement).dirty.insert(helper.clone());
         self.send(&helper, Doing::Create, Write::create(helper.clone(), object), sent, Some(digest), now)
+    }
+
+    /// A creation came to an end: if it was a helper's, the next one, of whatever name, knows how often it failed.
+    pub(super) fn note_helper(&mut self, key: &ObjectKey, placement: &ObjectKey) {
+        let Some(slot) = self.slots.get(key).filter(|slot| slot.helper) else { return };
+        let (failures, not_before) = (slot.attempts, slot.not_before);
+        let book = self.book(placement);
+        (book.helper_failures, book.helper_not_before) = (failures, not_before);
     }
 
     /// Whether a slice that is to go has anything but what is wanted.

@@ -1,9 +1,11 @@
 //! What a slice drops and another one is to have: who waits for whom, and what is done if that one is refused.
 
+use std::collections::BTreeSet;
+
 use edge_core::event::Event;
 use edge_core::object::CLUSTER_ANNOTATION;
-use edge_core::publisher::{Action, Failure, Outcome, Request, Seen};
-use edge_core::slices::{Verb, Write};
+use edge_core::publisher::{Action, Failure, Outcome, Request, Seen, Time};
+use edge_core::slices::{Digest, Verb, Write};
 
 use crate::table::{Table, key, names};
 
@@ -103,6 +105,77 @@ fn what_a_refused_slice_should_have_is_held_by_a_helper_if_it_does_not_fit() {
     table.expect(Verb::Create, SECOND, &["a", "b"]);
     table.expect(Verb::Delete, &helper.key.name, &[]);
     table.at_rest();
+}
+
+/// What refuses the slice refuses the helper, too.
+#[test]
+fn a_helper_that_fails_is_tried_later_and_later() {
+    let busy = Failure::Busy(Some(Time::from_secs(7)));
+    for failure in [Failure::Rejected("policy".into()), Failure::NotDone("503".into()), busy] {
+        let mut table = Table::full();
+        table.sync_target("e");
+        let (request, _) = table.write();
+        table.refuse(&request);
+        let (mut helpers, mut waits, mut last) = (BTreeSet::new(), Vec::new(), table.now);
+        while waits.len() < 12 {
+            let request = table.next();
+            let Action::Write(write) = &request.action else { panic!("{:?}", request.action) };
+            assert_eq!((write.verb, names(write)), (Verb::Create, ["a", "b"].map(String::from).to_vec()));
+            if write.key.name == SECOND {
+                table.refuse(&request);
+                continue;
+            }
+            helpers.insert(write.key.clone());
+            table.fail(&request, failure.clone());
+            assert_eq!(table.poll(), None, "{failure:?}: not at once");
+            waits.push(table.now - last);
+            last = table.now;
+        }
+        let longest = waits.iter().max().unwrap();
+        assert!(*longest > Time::from_secs(5), "{failure:?}: {waits:?}");
+        assert_eq!(helpers.len(), 1, "{failure:?}");
+    }
+}
+
+/// Nothing is left of a slice that was refused and is not needed any more.
+#[test]
+fn a_refused_slice_that_is_not_needed_any_more_is_forgotten() {
+    let mut table = Table::full();
+    table.sync_target("f");
+    let (request, write) = table.write();
+    assert_eq!((write.verb, names(&write)), (Verb::Create, ["b", "f"].map(String::from).to_vec()));
+    table.refuse(&request);
+    assert_eq!(table.poll(), None);
+    assert_eq!(table.publisher.obstacles().len(), 1);
+    ["b", "f"].iter().for_each(|name| table.gone(name));
+    table.expect(Verb::Replace, "p", &["a", "c", "d"]);
+    table.at_rest();
+    assert_eq!(table.publisher.obstacles(), []);
+}
+
+/// Somebody moved a destination from one slice to the other.
+#[test]
+fn what_the_watch_tells_of_a_write_counts_before_its_answer_comes() {
+    let mut table = Table::full();
+    ["e", "f"].iter().for_each(|name| table.sync_target(name));
+    let mut slices = table.succeed_all();
+    slices.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    let [mut first, mut second] = <[_; 2]>::try_from(slices).unwrap();
+    let at = second.destinations.iter().position(|row| row.sync_target_name == "a").unwrap();
+    first.destinations.push(second.destinations.remove(at));
+    first.destinations.sort_unstable();
+    for slice in [&mut first, &mut second] {
+        table.version += 1;
+        slice.metadata.resource_version = table.version.to_string();
+        table.publisher.observe_slice(&key(&slice.metadata.name), Seen::Object(slice.clone()), table.now);
+    }
+    let (_, write) = table.write();
+    assert_eq!((&*write.key.name, names(&write)), (SECOND, ["a", "b", "f"].map(String::from).to_vec()));
+    assert_eq!(table.poll(), None, "the first slice waits");
+    let stored = table.stored(&write);
+    let digest = Digest::of(stored.destinations.iter().map(Into::into));
+    table.publisher.observe_slice(&write.key, Seen::Thin(stored.metadata, digest), table.now);
+    table.expect(Verb::Replace, "p", &["c", "d", "e"]);
 }
 
 /// `a` and `b` are wanted, and the server refuses all slices that are to have them; these destinations are in one that no
