@@ -93,7 +93,6 @@ impl Publisher {
             Some(span) => Content::Range { span, at: self.scheduler.slices().events(), extra },
             None => Content::Range { span: nowhere(), at: 0, extra },
         };
-        self.forget_bar(key);
         self.send(key, Doing::Replace, Write::replace(key.clone(), object), sent, Some(digest), now)
     }
 
@@ -131,11 +130,14 @@ impl Publisher {
         let slot = self.slot(&helper);
         slot.helper = true;
         slot.attempts = failures;
-        slot.waiters.push(key.clone());
         slot.home = placement.clone();
+        let write = Write::create(helper.clone(), object);
+        let request = self.send(&helper, Doing::Create, write, sent, Some(digest), now)?;
+        let slot = self.slot(&helper);
+        slot.waiters.push(key.clone());
         slot.dirty = true;
-        self.book(&placement).dirty.insert(helper.clone());
-        self.send(&helper, Doing::Create, Write::create(helper.clone(), object), sent, Some(digest), now)
+        self.book(&placement).dirty.insert(helper);
+        Some(request)
     }
 
     /// A creation came to an end: if it was a helper's, the next one, of whatever name, knows how often it failed.
@@ -155,11 +157,6 @@ impl Publisher {
     /// Whether the layout has a slice of this name.
     pub(super) fn is_name_wanted(&self, key: &ObjectKey) -> bool {
         self.scheduler.slices().holder(self.scheduler.index(), key).is_some()
-    }
-
-    fn forget_bar(&mut self, key: &ObjectKey) {
-        let home = self.slot(key).home.clone();
-        self.book(&home).barred.remove(key);
     }
 }
 

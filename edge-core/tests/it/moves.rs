@@ -137,6 +137,47 @@ fn a_helper_that_fails_is_tried_later_and_later() {
     }
 }
 
+/// As long as nothing may be created there is one helper that waits.
+#[test]
+fn a_helper_that_may_not_be_created_keeps_its_name() {
+    let helper = |forbidden: usize| {
+        let mut table = Table::full();
+        table.sync_target("e");
+        for _ in 0..forbidden {
+            let request = table.next();
+            table.fail(&request, Failure::Forbidden("no such right".into()));
+            assert_eq!(table.poll(), None);
+        }
+        let request = table.next();
+        table.refuse(&request);
+        let (_, write) = table.write();
+        assert_ne!(write.key.name, SECOND);
+        write.key
+    };
+    assert_eq!(helper(10), helper(0));
+}
+
+/// Others have what is wanted of it when they are written, not before.
+#[test]
+fn a_slice_that_is_to_go_stays_until_the_others_are_written() {
+    let mut table = Table::new().open();
+    let mut other = table.succeed();
+    table.at_rest();
+    table.sync_target("b");
+    let name = key("p-by-hand");
+    other.metadata.name.clone_from(&name.name);
+    other.metadata.annotations.retain(|name, _| name == CLUSTER_ANNOTATION);
+    other.metadata.uid = "by-hand".into();
+    other.destinations[0].sync_target_name = "b".into();
+    let digest = Digest::of(other.destinations.iter().map(Into::into));
+    table.publisher.observe_slice(&name, Seen::Thin(other.metadata, digest), table.now);
+    let (request, write) = table.write();
+    assert_eq!((&*write.key.name, names(&write)), ("p", ["a", "b"].map(String::from).to_vec()));
+    assert_eq!(table.poll(), None);
+    table.done(&request, &write);
+    table.expect(Verb::Delete, "p-by-hand", &[]);
+}
+
 /// Nothing is left of a slice that was refused and is not needed any more.
 #[test]
 fn a_refused_slice_that_is_not_needed_any_more_is_forgotten() {
