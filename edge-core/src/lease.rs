@@ -191,7 +191,7 @@ pub enum Answer {
 enum Known {
     /// Nothing that can be relied on.
     Nothing,
-    /// There is no Lease.
+    /// There is no Lease, and nobody who held it leads any more.
     Absent,
     /// There is one: the observed.
     Present,
@@ -275,7 +275,7 @@ impl Elector {
 
     fn request(&self, now: Time) -> (Sent, Action) {
         match (self.known, &self.observed) {
-            (Known::Absent, _) if self.is_free(now) => (Sent::Create, Action::Create(self.claim(0, true))),
+            (Known::Absent, _) => (Sent::Create, Action::Create(self.claim(0, true))),
             (Known::Present, Some((record, _))) if self.releasing || self.is_free(now) => {
                 let ours = record.holder == self.config.identity;
                 let claim = if self.releasing {

@@ -64,6 +64,12 @@ fn durations_that_do_not_fit_are_refused() {
     assert_eq!(config.claim_seconds(), 2);
 }
 
+#[test]
+fn a_request_may_take_half_of_the_renew_deadline_so_that_there_is_a_second_one() {
+    assert_eq!(config("me").request_timeout(), at(5_000));
+    assert_eq!(config("me").identity(), "me");
+}
+
 impl Config {
     fn claim_seconds(&self) -> i32 {
         Elector::new(self.clone()).claim(0, true).duration_seconds
@@ -114,6 +120,14 @@ fn a_leader_whose_renewals_fail_stops_at_the_deadline_and_may_come_back() {
     assert_eq!(elector.step(at(14_600)), update(claim(3, false), 2));
     elector.answer(Answer::Record(record("me", 3)), at(14_700));
     assert_eq!(elector.leading_until(), Some(at(24_600)));
+}
+
+#[test]
+fn a_leader_whose_renewal_fails_at_the_deadline_leads_no_more_and_is_in_no_hurry() {
+    let mut elector = leader();
+    assert_eq!(elector.step(at(2_000)), update(claim(0, false), 1));
+    elector.answer(Answer::Failed, at(10_000));
+    assert_eq!(elector.step(at(10_000)), Action::Wait(at(12_000)));
 }
 
 #[test]
@@ -274,6 +288,19 @@ fn what_is_in_flight_at_release_is_given_back_too() {
     assert_eq!(elector.step(at(2_800)), Action::Get);
     elector.answer(Answer::NotFound, at(2_900));
     assert_eq!(elector.step(at(2_900)), Action::Released);
+}
+
+#[test]
+fn what_may_have_been_created_is_given_back_too() {
+    let mut elector = elector();
+    assert_eq!(elector.step(at(0)), Action::Get);
+    elector.answer(Answer::NotFound, at(0));
+    assert_eq!(elector.step(at(0)), Action::Create(claim(0, true)));
+    elector.release(at(100));
+    elector.answer(Answer::Failed, at(200));
+    assert_eq!(elector.step(at(700)), Action::Get, "nobody knows what became of the creation");
+    elector.answer(Answer::Record(record("me", 1)), at(800));
+    assert!(matches!(elector.step(at(800)), Action::Update { claim, .. } if claim.holder.is_empty()));
 }
 
 #[test]

@@ -30,6 +30,9 @@ pub(super) struct Book {
     pub(super) barred: BTreeSet<ObjectKey>,
     /// It may be that nothing goes on by itself.
     pub(super) stalled: bool,
+    /// How often in a row a helper slice could not be created, and when that may be tried again.
+    pub(super) helper_failures: u32,
+    pub(super) helper_not_before: Time,
     pub(super) live: Live,
     /// It is being read.
     pub(super) reading: bool,
@@ -110,4 +113,58 @@ fn chance(what: &ObjectKey, attempts: u32) -> u64 {
     hasher.write_u8(0xff);
     hasher.write(what.name.as_bytes());
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+    use crate::index::DestinationRef;
+
+    fn place(name: &str) -> PlaceHash {
+        let (cluster, location_name, sync_target_uid) = ("ws", "l", "");
+        PlaceHash::of(DestinationRef { cluster, location_name, sync_target_name: name, sync_target_uid })
+    }
+
+    /// `a` went in event 1 and came back in 3, `b` came in 1.
+    fn flips() -> Flips {
+        let mut flips = Flips::default();
+        flips.push(place("a"), 1, true);
+        flips.push(place("b"), 1, false);
+        flips.push(place("a"), 3, false);
+        flips
+    }
+
+    #[test]
+    fn what_is_wanted_now_was_wanted_if_it_flipped_twice_since() {
+        let flips = flips();
+        assert_eq!([0, 1, 2, 3].map(|at| flips.was_wanted(place("a"), at)), [true, false, false, true]);
+        assert_eq!([0, 1].map(|at| flips.was_wanted(place("b"), at)), [false, true]);
+        assert!(flips.was_wanted(place("c"), 0));
+    }
+
+    #[test]
+    fn trimming_forgets_what_was_until_then_and_nothing_else() {
+        let mut flips = flips();
+        flips.trim(1);
+        assert_eq!([1, 2, 3].map(|at| flips.was_wanted(place("a"), at)), [false, false, true]);
+        assert_eq!(flips.flips.len(), 1, "nothing is left of b");
+        flips.trim(3);
+        assert_eq!(flips.flips.len(), 0);
+    }
+
+    #[test]
+    fn trimming_pays_when_there_is_twice_as_much_as_the_last_one_left() {
+        let mut flips = Flips::default();
+        let mut long = Vec::new();
+        for number in 1..=51 {
+            flips.push(place(&format!("{number}")), number, false);
+            if flips.is_long() {
+                long.push(number);
+                flips.trim(0);
+            }
+        }
+        assert_eq!(long, [17, 51]);
+    }
 }

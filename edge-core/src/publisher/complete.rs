@@ -40,7 +40,7 @@ impl Publisher {
         if let Some(book) = self.books.get_mut(&home) {
             book.in_flight = book.in_flight.saturating_sub(1);
         }
-        let access = flight.doing.access();
+        let (access, creates) = (flight.doing.access(), flight.doing == Doing::Create);
         let blocks = match &outcome {
             Outcome::Failed(Failure::Forbidden(_) | Failure::Busy(_) | Failure::NotDone(_) | Failure::Unknown(_)) => {
                 true
@@ -65,6 +65,9 @@ impl Publisher {
             Outcome::Placement { .. } | Outcome::StatusWritten => {
                 self.failed(key, flight, Failure::Unknown(String::from("unexpected answer")), access, now);
             }
+        }
+        if creates {
+            self.note_helper(key, &home);
         }
         self.wake_waiters(key);
         self.mark(key, None);
@@ -105,6 +108,7 @@ impl Publisher {
                     if is_sent && flight.digest == self.published.digest(key) {
                         let slot = self.slot(key);
                         slot.content = flight.sent;
+                        slot.want_rows = false;
                         slot.attempts = 0;
                         slot.not_before = slot.not_before.min(now);
                         slot.parked = None;

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::book::Live;
 use super::presence::Barrier;
-use super::slot::{Content, Doing};
+use super::slot::{Content, Doing, Slot};
 use super::{Gate, Publisher, Request, Time};
 use crate::id::{PlacementId, SliceId};
 use crate::index::PlacementState;
@@ -143,7 +143,7 @@ impl Publisher {
         let held = self.published.held(key);
         let draft = slices.draft(index, slice, held, &published_uids(index, held.map(|held| held.slice)));
         let slot = self.slots.get(key)?;
-        let certain = !slot.tainted && slot.maybe.is_none();
+        let certain = slot.is_certain();
         let span = slices.span(index, slice);
         let at = slices.events();
         if draft.current && certain {
@@ -221,8 +221,8 @@ impl Publisher {
         let index = self.scheduler.index();
         let uid = &*index.placements[id].uid;
         let outdated = self.published.get(key).is_some_and(|slice| has_other_owner(slice, uid));
-        let tainted = self.slots.get(key).is_some_and(|slot| slot.tainted || slot.maybe.is_some());
-        if !outdated && !tainted {
+        let certain = self.slots.get(key).is_some_and(Slot::is_certain);
+        if !outdated && certain {
             self.make_thin(key);
             self.slot(key).content = Content::Unread;
             self.mark_clean(key);

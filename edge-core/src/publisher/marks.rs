@@ -92,6 +92,9 @@ impl Publisher {
         book.status.confirmed(key);
         // What is left waits for the others to be clean.
         let only_barred = book.dirty.iter().all(|dirty| book.barred.contains(dirty));
+        if book.dirty.is_empty() {
+            (book.helper_failures, book.helper_not_before) = (0, Time::ZERO);
+        }
         // Before the layout has followed, what an event touched is not marked yet.
         if !self.unsettled
             && book.dirty.is_empty()

@@ -260,9 +260,6 @@ impl Publisher {
         let busy = slot.flight.is_some();
         if self.opened {
             self.mark(key, if busy { None } else { Some(trigger) });
-        } else if self.slot(key).home == ObjectKey::default() {
-            let home = self.home_of(key);
-            self.slot(key).home = home;
         }
         self.wake_waiters(key);
     }

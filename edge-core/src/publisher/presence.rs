@@ -123,9 +123,9 @@ impl Publisher {
             None => Vec::new(),
         };
         dropped.filter(move |&wanted| {
-            // Nearly always it is the slice whose range it is.
+            // Nearly always it is the slice whose range it is: never this one, whose own range it drops nothing of.
             let owner = self.owner(id, wanted.position);
-            let owner = owner.filter(|owner| owner != key && others.binary_search(owner).is_ok());
+            let owner = owner.filter(|owner| others.binary_search(owner).is_ok());
             let held = owner.as_ref().is_some_and(|owner| holds(&self.slots, owner, wanted, flips));
             !held && !others.iter().any(|other| other != key && holds(&self.slots, other, wanted, flips))
         })
@@ -161,10 +161,9 @@ impl Publisher {
     }
 
     pub(super) fn is_clean(&self, key: &ObjectKey) -> bool {
-        self.slots.get(key).is_some_and(|slot| {
-            let certain = slot.flight.is_none() && slot.maybe.is_none() && !slot.tainted && !slot.must_read;
-            certain && !slot.dirty && matches!(slot.content, Content::Range { .. })
-        })
+        self.slots
+            .get(key)
+            .is_some_and(|slot| slot.is_certain() && !slot.dirty && matches!(slot.content, Content::Range { .. }))
     }
 
     /// What a slice would drop and no other has, as it is to be written.

@@ -240,7 +240,9 @@ impl Publisher {
             match holder.filter(|_| !touched.contains(&key)) {
                 Some(slice) => {
                     let span = slices.span(index, slice);
-                    self.slot(&key).content = Content::Range { span, at, extra: Vec::new() };
+                    let slot = self.slot(&key);
+                    slot.content = Content::Range { span, at, extra: Vec::new() };
+                    slot.want_rows = false;
                     self.make_thin(&key);
                     // A read for another reason may be under way.
                     self.mark_settled(&key, &placement);

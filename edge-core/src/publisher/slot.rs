@@ -105,6 +105,8 @@ pub(super) struct Slot {
     pub(super) repaired: Time,
     /// What made it dirty.
     pub(super) trigger: Option<Trigger>,
+    /// It is a helper: the layout knows nothing of it, and what it learned goes to its EdgePlacement.
+    pub(super) helper: bool,
     /// Slices that wait for this one to have what they drop.
     pub(super) waiters: Vec<ObjectKey>,
     /// When a response was taken in.
@@ -124,11 +126,51 @@ impl Slot {
         }
     }
 
+    /// Nothing is under way, or may be, that would make something else of it, and nothing tells that it is something else.
+    pub(super) fn is_certain(&self) -> bool {
+        self.flight.is_none() && !self.must_read && self.maybe.is_none() && !self.tainted
+    }
+
     /// Nothing has to be remembered about the name.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.content, Content::Nothing)
             && self.flight.is_none()
             && self.waiters.is_empty()
             && !(self.dirty || self.queued || self.must_read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slices::Fence;
+
+    #[test]
+    fn without_the_layout_a_range_tells_nothing() {
+        let range = || {
+            let span = Span { lower: Fence::first(), upper: None };
+            Content::Range { span, at: 1, extra: Vec::new() }
+        };
+        let flight = |sent| Flight {
+            doing: Doing::Replace,
+            sent,
+            digest: None,
+            metadata: ObjectMeta::default(),
+            version: String::new(),
+            dead: Vec::new(),
+        };
+        let mut slot =
+            Slot { content: range(), flight: Some(flight(range())), maybe: Some(range()), ..Slot::default() };
+        slot.forget_ranges();
+        let sent = slot.flight.map(|flight| flight.sent);
+        assert!(matches!(
+            (slot.content, sent, slot.maybe),
+            (Content::Unread, Some(Content::Unread), Some(Content::Unread))
+        ));
+        let mut slot = Slot { flight: Some(flight(Content::Nothing)), ..Slot::default() };
+        slot.content = Content::Rows(HashSet::new());
+        slot.forget_ranges();
+        let sent = slot.flight.map(|flight| flight.sent);
+        assert!(matches!((slot.content, sent), (Content::Rows(_), Some(Content::Nothing))));
     }
 }

@@ -8,9 +8,7 @@ use alloc::vec::Vec;
 use super::blocks::Access;
 use super::book::backoff;
 use super::slot::Slot;
-use super::{
-    Action, Failure, Gate, ObjectKey, Outcome, Publisher, Request, StatusFields, StatusWrite, Subject, Time, Timer,
-};
+use super::{Action, Failure, ObjectKey, Outcome, Publisher, Request, StatusFields, StatusWrite, Subject, Time, Timer};
 use crate::event::EdgePlacementRecord;
 use crate::id::PlacementId;
 use crate::index::PlacementState;
@@ -85,6 +83,7 @@ impl Publisher {
         }
     }
 
+    /// The next status to be written. The layouts are settled, and the gate is not closed.
     pub(super) fn next_status(&mut self, now: Time) -> Option<Request> {
         while let Some(placement) = self.statuses.pop_front() {
             if let Some(book) = self.books.get_mut(&placement) {
@@ -104,7 +103,7 @@ impl Publisher {
         };
         let uid = self.scheduler.index().placements[id].uid.to_string();
         let status = &self.books.get(placement)?.status;
-        if self.gate == Gate::Closed || status.in_flight.is_some() {
+        if status.in_flight.is_some() {
             return None;
         }
         if now < status.not_before {
@@ -215,7 +214,7 @@ impl Publisher {
 
     /// Whether every slice that was dirty when the present generation came has been confirmed since.
     fn is_answered(&mut self, placement: &ObjectKey, id: PlacementId) -> bool {
-        if self.unsettled || !self.scheduler.slices().is_laid_out(id) {
+        if !self.scheduler.slices().is_laid_out(id) {
             return false;
         }
         let Some(book) = self.books.get_mut(placement) else { return false };

@@ -12,10 +12,12 @@ use crate::slices::{Digest, FENCE_ANNOTATION, Fence, Span, Write, helper_name, p
 impl Publisher {
     /// Nothing of an EdgePlacement goes on by itself: slices wait for each other, or for one that the server refuses. One of
     /// them is written with what it would drop, so that what nobody wants goes; if that is too much, a helper holds it.
+    ///
+    /// Its turn comes when the queue is empty.
     pub(super) fn unblock(&mut self, placement: &ObjectKey, now: Time) -> Option<Request> {
         let book = self.books.get_mut(placement)?;
         book.stalled = false;
-        if book.queued > 0 || book.in_flight > 0 {
+        if book.in_flight > 0 {
             return None;
         }
         let barred: Vec<ObjectKey> = book.barred.iter().cloned().collect();
@@ -91,7 +93,6 @@ impl Publisher {
             Some(span) => Content::Range { span, at: self.scheduler.slices().events(), extra },
             None => Content::Range { span: nowhere(), at: 0, extra },
         };
-        self.forget_bar(key);
         self.send(key, Doing::Replace, Write::replace(key.clone(), object), sent, Some(digest), now)
     }
 
@@ -107,6 +108,13 @@ impl Publisher {
             return None;
         }
         let placement = index.placement_key(id);
+        let book = self.books.get(&placement);
+        let (failures, not_before) =
+            book.map(|book| (book.helper_failures, book.helper_not_before)).unwrap_or_default();
+        if now < not_before {
+            self.wait_until(key, not_before);
+            return None;
+        }
         let names = (0..).map(|number| helper_name(&placement.cluster, &placement.name, number));
         let mut names = names.map(|name| ObjectKey::new(placement.cluster.as_str(), name));
         let helper = names.find(|name| {
@@ -120,11 +128,24 @@ impl Publisher {
         let sent = Content::Range { span: nowhere(), at: 0, extra: destinations.clone() };
         let object = SinglePlacementSlice { metadata, destinations };
         let slot = self.slot(&helper);
-        slot.waiters.push(key.clone());
+        slot.helper = true;
+        slot.attempts = failures;
         slot.home = placement.clone();
+        let write = Write::create(helper.clone(), object);
+        let request = self.send(&helper, Doing::Create, write, sent, Some(digest), now)?;
+        let slot = self.slot(&helper);
+        slot.waiters.push(key.clone());
         slot.dirty = true;
-        self.book(&placement).dirty.insert(helper.clone());
-        self.send(&helper, Doing::Create, Write::create(helper.clone(), object), sent, Some(digest), now)
+        self.book(&placement).dirty.insert(helper);
+        Some(request)
+    }
+
+    /// A creation came to an end: if it was a helper's, the next one, of whatever name, knows how often it failed.
+    pub(super) fn note_helper(&mut self, key: &ObjectKey, placement: &ObjectKey) {
+        let Some(slot) = self.slots.get(key).filter(|slot| slot.helper) else { return };
+        let (failures, not_before) = (slot.attempts, slot.not_before);
+        let book = self.book(placement);
+        (book.helper_failures, book.helper_not_before) = (failures, not_before);
     }
 
     /// Whether a slice that is to go has anything but what is wanted.
@@ -136,11 +157,6 @@ impl Publisher {
     /// Whether the layout has a slice of this name.
     pub(super) fn is_name_wanted(&self, key: &ObjectKey) -> bool {
         self.scheduler.slices().holder(self.scheduler.index(), key).is_some()
-    }
-
-    fn forget_bar(&mut self, key: &ObjectKey) {
-        let home = self.slot(key).home.clone();
-        self.book(&home).barred.remove(key);
     }
 }
 

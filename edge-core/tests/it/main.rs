@@ -4,11 +4,16 @@
 mod counts;
 mod events;
 mod fuzzing;
+mod gate;
 mod index;
+mod moves;
 mod outcomes;
 mod scheduler;
 mod scripts;
 mod selectors;
+mod sightings;
 mod simulation;
 mod statuses;
+mod table;
+mod waits;
 mod wire;

@@ -1,114 +1,11 @@
 //! Every outcome of every write, one by one.
 
 use edge_core::event::Event;
-use edge_core::object::{
-    CLUSTER_ANNOTATION, EdgePlacement, EdgePlacementStatus, LabelSelector, LabelSelectorRequirement, Location,
-    ObjectKey, ResourceRef, SinglePlacementSlice, SyncTarget,
-};
-use edge_core::publisher::{Action, Failure, Gate, Outcome, Publisher, Request, Seen, StatusFields, StatusWrite, Time};
-use edge_core::scheduler::Options;
-use edge_core::slices::{Verb, Write};
+use edge_core::object::{CLUSTER_ANNOTATION, EdgePlacement, EdgePlacementStatus, ObjectKey};
+use edge_core::publisher::{Action, Failure, Outcome, Request, Seen, StatusFields, Time};
+use edge_core::slices::Verb;
 
-/// A publisher, and the server's side of the conversation.
-struct Table {
-    publisher: Publisher,
-    now: Time,
-    version: u64,
-}
-
-fn key(name: &str) -> ObjectKey {
-    ObjectKey::new("ws", name)
-}
-
-impl Table {
-    fn new() -> Self {
-        let mut table = Self { publisher: Publisher::new(Options::default()), now: Time::ZERO, version: 0 };
-        let mut location = Location::default();
-        location.spec.resource =
-            Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
-        location.spec.instance_selector = Some(LabelSelector::default());
-        table.publisher.apply(&Event::location(key("l"), location), table.now);
-        table.sync_target("a");
-        table.placement("p", "uid-p", 1);
-        table
-    }
-
-    /// Everything is known.
-    fn open(mut self) -> Self {
-        self.publisher.set_gate(Gate::Open, self.now);
-        self
-    }
-
-    fn sync_target(&mut self, name: &str) {
-        let mut object = SyncTarget::default();
-        object.metadata.uid = format!("uid-{name}");
-        self.publisher.apply(&Event::sync_target(key(name), object), self.now);
-    }
-
-    fn placement(&mut self, name: &str, uid: &str, generation: i64) {
-        let mut object = EdgePlacement::default();
-        object.metadata.uid = uid.into();
-        object.metadata.generation = generation;
-        object.spec.location_selectors.push(LabelSelector::default());
-        self.publisher.observe_status(&key(name), EdgePlacementStatus::default());
-        self.publisher.apply(&Event::edge_placement(key(name), object), self.now);
-    }
-
-    fn poll(&mut self) -> Option<Request> {
-        self.publisher.poll(self.now)
-    }
-
-    #[track_caller]
-    fn write(&mut self) -> (Request, Write) {
-        let request = self.poll().expect("a request");
-        let Action::Write(write) = request.action.clone() else { panic!("{:?}", request.action) };
-        (request, write)
-    }
-
-    /// What the server holds after a write.
-    fn stored(&mut self, write: &Write) -> SinglePlacementSlice {
-        self.version += 1;
-        let mut object = write.object.clone().unwrap();
-        if object.metadata.uid.is_empty() {
-            object.metadata.uid = format!("slice-{}", self.version);
-        }
-        object.metadata.resource_version = self.version.to_string();
-        object
-    }
-
-    /// Does a write, and returns what the server holds then.
-    fn succeed(&mut self) -> SinglePlacementSlice {
-        let (request, write) = self.write();
-        let stored = self.stored(&write);
-        self.publisher.complete(request.id, Outcome::Slice(stored.clone()), self.now);
-        stored
-    }
-
-    fn fail(&mut self, request: &Request, failure: Failure) {
-        self.publisher.complete(request.id, Outcome::Failed(failure), self.now);
-    }
-
-    /// Lets time pass until something is to be done.
-    #[track_caller]
-    fn wait(&mut self) -> Time {
-        assert_eq!(self.poll(), None, "it waits");
-        let next = self.publisher.next_wakeup().expect("a wakeup");
-        let waited = next - self.now;
-        self.now = next;
-        waited
-    }
-
-    #[track_caller]
-    fn at_rest(&mut self) {
-        assert_eq!(self.poll(), None);
-        assert!(self.publisher.is_idle());
-    }
-}
-
-fn names(write: &Write) -> Vec<String> {
-    let rows = write.object.iter().flat_map(|object| &object.destinations);
-    rows.map(|row| row.sync_target_name.clone()).collect()
-}
+use crate::table::{Table, key, names};
 
 #[test]
 fn nothing_is_asked_for_before_everything_is_known() {
@@ -388,14 +285,6 @@ fn a_server_that_keeps_something_else_is_not_asked_again_at_once() {
 
 // === Status ===
 
-#[track_caller]
-fn status(table: &mut Table) -> StatusWrite {
-    let request = table.poll().expect("a request");
-    let Action::Status(status) = request.action else { panic!("{:?}", request.action) };
-    table.publisher.complete(request.id, Outcome::StatusWritten, table.now);
-    status
-}
-
 #[test]
 fn status_says_which_generation_the_slices_answer() {
     let mut table = Table::new();
@@ -405,7 +294,7 @@ fn status_says_which_generation_the_slices_answer() {
     assert_eq!(table.poll(), None, "not before the slices are there");
     let stored = table.stored(&write);
     table.publisher.complete(request.id, Outcome::Slice(stored), table.now);
-    let written = status(&mut table);
+    let written = table.status();
     assert_eq!((written.spec_generation, written.matching_location_count), (Some(1), Some(1)));
     assert_eq!((written.destination_count, written.slice_count), (Some(1), Some(1)));
     let condition = &written.conditions.unwrap()[0];
@@ -416,7 +305,7 @@ fn status_says_which_generation_the_slices_answer() {
     let _ = table.succeed();
     let waited = table.wait();
     assert!(waited > Time::from_secs(9) && waited <= Time::from_secs(10), "{waited:?}");
-    let written = status(&mut table);
+    let written = table.status();
     assert_eq!((written.destination_count, written.conditions, written.spec_generation), (Some(2), None, None));
     table.at_rest();
 }
@@ -427,14 +316,9 @@ fn an_invalid_selector_is_reported_at_once_and_its_slice_stays() {
     table.publisher.set_status_fields(StatusFields::All);
     let mut table = table.open();
     let _ = table.succeed();
-    let _ = status(&mut table);
-    let mut broken = EdgePlacement::default();
-    broken.metadata.uid = "uid-p".into();
-    broken.metadata.generation = 2;
-    let expression = LabelSelectorRequirement { key: "env".into(), operator: "Like".into(), values: Vec::new() };
-    broken.spec.location_selectors.push(LabelSelector { match_expressions: vec![expression], ..Default::default() });
-    table.publisher.apply(&Event::edge_placement(key("p"), broken), table.now);
-    let written = status(&mut table);
+    let _ = table.status();
+    table.invalid_placement("p", "uid-p", 2);
+    let written = table.status();
     assert_eq!((written.spec_generation, written.destination_count), (None, None));
     let condition = &written.conditions.unwrap()[0];
     assert_eq!((&*condition.status, &*condition.reason), ("False", "InvalidSelector"));
@@ -446,7 +330,7 @@ fn an_invalid_selector_is_reported_at_once_and_its_slice_stays() {
     table.at_rest();
     table.placement("p", "uid-p", 3);
     table.publisher.observe_status(&key("p"), EdgePlacementStatus::default());
-    assert_eq!(status(&mut table).spec_generation, Some(3));
+    assert_eq!(table.status().spec_generation, Some(3));
     table.at_rest();
 }
 
@@ -456,7 +340,7 @@ fn without_a_status_subresource_each_write_raises_the_generation_and_does_not_ca
     table.publisher.set_status_fields(StatusFields::Original);
     let mut table = table.open();
     let _ = table.succeed();
-    let written = status(&mut table);
+    let written = table.status();
     assert_eq!((written.spec_generation, written.matching_location_count), (Some(1), Some(1)));
     assert_eq!((written.destination_count, written.conditions), (None, None));
     let observed =

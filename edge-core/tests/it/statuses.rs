@@ -2,15 +2,12 @@
 
 use edge_core::event::Event;
 use edge_core::object::{
-    Condition, EdgePlacement, EdgePlacementStatus, LabelSelector, LabelSelectorRequirement, Location, ObjectKey,
-    ResourceRef,
+    Condition, EdgePlacement, EdgePlacementStatus, LabelSelector, LabelSelectorRequirement, Location, ResourceRef,
 };
 use edge_core::publisher::{Action, Failure, Gate, Outcome, Publisher, Request, StatusFields, Time};
 use edge_core::scheduler::Options;
 
-fn key(name: &str) -> ObjectKey {
-    ObjectKey::new("ws", name)
-}
+use crate::table::{Table, key};
 
 /// Its operator is none, and its key is this one.
 fn invalid(key: &str) -> LabelSelector {
@@ -84,6 +81,19 @@ fn messages_are_cut() {
     }
 }
 
+/// Only what is longer than the limit is cut.
+#[test]
+fn a_message_as_long_as_the_limit_is_told_in_full() {
+    let message = |length: usize| {
+        let mut publisher = published(LabelSelector::default(), &[location("l", invalid(&"x".repeat(length)))]);
+        condition(&publisher.poll(Time::ZERO).unwrap()).message
+    };
+    let around = message(300).len() - 300;
+    assert_eq!(message(1024 - around).len(), 1024);
+    assert!(message(1024 - around).ends_with(|c| c != '…'));
+    assert!(message(1025 - around).ends_with('…'));
+}
+
 /// The times between tries of a status that always fails so.
 fn tries(failure: &Failure, count: usize) -> Vec<Time> {
     let mut publisher = published(LabelSelector::default(), &[]);
@@ -111,6 +121,15 @@ fn a_status_that_failed_is_written_later_and_later() {
             assert!(*wait <= Time::from_millis(limit) && *wait >= Time::from_millis(20), "{failure:?}: {waits:?}");
         }
         assert!(waits.iter().any(|wait| *wait > Time::from_secs(5)), "{failure:?}: {waits:?}");
+    }
+}
+
+/// Its event will come.
+#[test]
+fn a_status_of_a_placement_that_is_gone_or_another_one_waits_as_if_it_had_failed_before() {
+    let others = tries(&Failure::NotDone("503".into()), 8);
+    for failure in [Failure::NotFound, Failure::Conflict] {
+        assert_eq!(tries(&failure, 5), others[3..], "{failure:?}");
     }
 }
 
@@ -194,4 +213,81 @@ fn what_is_forbidden_is_told_of_all_that_wait() {
     // Zero is said as well.
     told.sort_unstable();
     assert_eq!(told, [("q".into(), "Resolved".into(), Some(0)), ("r".into(), "Resolved".into(), Some(0))]);
+}
+
+/// All fields are written, and the first slice and status are there.
+fn told(fields: StatusFields) -> Table {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(fields);
+    let mut table = table.open();
+    let _ = table.succeed();
+    let _ = table.status();
+    table.at_rest();
+    table
+}
+
+fn reason(table: &mut Table) -> (String, String) {
+    let condition = table.status().conditions.unwrap().remove(0);
+    (condition.reason, condition.message)
+}
+
+#[test]
+fn what_becomes_forbidden_later_is_told() {
+    let mut table = told(StatusFields::All);
+    table.sync_target("b");
+    let (request, _) = table.write();
+    table.fail(&request, Failure::Forbidden("no such right".into()));
+    let reason = reason(&mut table);
+    assert_eq!(reason, ("WritesBlocked".into(), "SinglePlacementSlice p: cannot update: no such right".into()));
+}
+
+#[test]
+fn a_location_that_is_repaired_is_no_longer_named() {
+    let mut table = told(StatusFields::All);
+    table.publisher.apply(&location("l", invalid("a")), table.now);
+    let (_, message) = reason(&mut table);
+    assert!(message.contains("Location ws/l keeps the destinations"), "{message}");
+    table.at_rest();
+    table.publisher.apply(&location("l", LabelSelector::default()), table.now);
+    assert_eq!(reason(&mut table).1, "all SinglePlacementSlices are up to date");
+}
+
+#[test]
+fn a_generation_is_answered_when_its_slices_are_written() {
+    let mut table = told(StatusFields::All);
+    let mut nowhere = EdgePlacement::default();
+    nowhere.metadata.uid = "uid-p".into();
+    nowhere.metadata.generation = 2;
+    table.publisher.apply(&Event::edge_placement(key("p"), nowhere), table.now);
+    let (request, write) = table.write();
+    assert_eq!(table.poll(), None, "not before");
+    let stored = table.stored(&write);
+    table.publisher.complete(request.id, Outcome::Slice(stored), table.now);
+    assert_eq!(table.status().spec_generation, Some(2));
+    table.at_rest();
+}
+
+/// It has no destination, so there is nothing else to do.
+#[test]
+fn a_location_that_comes_is_counted() {
+    let mut table = told(StatusFields::All);
+    let mut nothing = LabelSelector::default();
+    nothing.match_labels.insert("env".into(), "none".into());
+    table.publisher.apply(&location("m", nothing), table.now);
+    assert!(table.wait() <= Time::from_secs(10));
+    let status = table.status();
+    assert_eq!((status.matching_location_count, status.destination_count), (Some(2), None));
+    table.at_rest();
+}
+
+#[test]
+fn the_first_status_is_written_even_if_it_says_zero() {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(StatusFields::Original);
+    table.publisher.apply(&Event::Location(key("l"), None), table.now);
+    let mut table = table.open();
+    let _ = table.succeed();
+    let status = table.status();
+    assert_eq!((status.spec_generation, status.matching_location_count), (Some(1), Some(0)));
+    table.at_rest();
 }
