@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = Size::REFERENCE.sync_targets)]
     sync_targets: usize,
     /// How many objects each row changes
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 40)]
     objects: usize,
 }
 

@@ -46,9 +46,10 @@ const LAST_PAGE: usize = 5_000;
 /// The server begins to answer a watch within this time.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Load balancers drop connections that are quiet for 240 s and more, so a watch is quiet for at most this long.
-const WATCH_SECONDS: f64 = 180.0;
-const WATCH_JITTER_SECONDS: f64 = 50.0;
+/// A watch is asked for anew after so long: a connection that died without a word is noticed by then. To go on from where a
+/// watch ended costs a server with a watch cache next to nothing.
+const WATCH_SECONDS: f64 = 60.0;
+const WATCH_JITTER_SECONDS: f64 = 30.0;
 
 /// A server that should have ended a watch by now is away.
 const IDLE_MARGIN: Duration = Duration::from_secs(10);

@@ -17,7 +17,7 @@ use edge_core::slices::DEFAULT_DESTINATIONS_PER_SLICE;
 use crate::env::{Env, Flavor};
 use api::Api;
 use model::Model;
-use phases::{Bench, Events, Width};
+use phases::{Bench, Events, Width, quiesce};
 use running::Running;
 use table::{Table, digits, median, ms, quantile, seconds, write_readme};
 use world::Size;
@@ -122,6 +122,7 @@ fn prepare(server: ServerFlag, args: &Args) -> Bench {
     let concurrency = args.concurrency.into();
     let api = Api::new(env, concurrency);
     size.create(&api, &clusters);
+    quiesce(env);
     let begin = Instant::now();
     let model = Model::read(&api);
     let (targets, destinations) = (model.sync_targets.len(), model.destinations());

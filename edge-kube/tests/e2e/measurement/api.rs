@@ -18,7 +18,7 @@ use crate::client::{Client, RUNTIME};
 use crate::cluster::{API_EXPORT, Cluster, LOCATION, Resource, SYNC_TARGET};
 use crate::env::{Env, Flavor};
 
-const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+const REQUEST_LIMIT: Duration = Duration::from_secs(600);
 /// How long a request that the server puts off is tried again.
 const PATIENCE: Duration = Duration::from_secs(120);
 

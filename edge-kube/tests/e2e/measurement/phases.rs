@@ -72,23 +72,32 @@ pub(super) enum Width {
     Any,
 }
 
+fn server_cpu(env: &Env) -> Cpu {
+    Cpu::of(env.server_process_ids().iter().map(String::as_str))
+}
+
+/// Waits until the server does next to nothing: kcp's controllers are at work for long after many objects were made.
+pub(super) fn quiesce(env: &Env) {
+    let begin = Instant::now();
+    loop {
+        let before = server_cpu(env);
+        thread::sleep(BREATH);
+        let busy = (server_cpu(env) - before).0.as_secs_f64() / BREATH.as_secs_f64();
+        if busy < QUIET || begin.elapsed() > QUIET_LIMIT {
+            eprintln!("  the server uses {busy:.2} cores by itself after {:.0?}", begin.elapsed());
+            return;
+        }
+    }
+}
+
 impl Bench {
     fn server_cpu(&self) -> Cpu {
-        Cpu::of(self.env.server_process_ids().iter().map(String::as_str))
+        server_cpu(self.env)
     }
 
-    /// Waits until the server does next to nothing: kcp's controllers are at work for long after many objects were made.
+    /// See [`quiesce`].
     pub(super) fn quiesce(&self) {
-        let begin = Instant::now();
-        loop {
-            let before = self.server_cpu();
-            thread::sleep(BREATH);
-            let busy = (self.server_cpu() - before).0.as_secs_f64() / BREATH.as_secs_f64();
-            if busy < QUIET || begin.elapsed() > QUIET_LIMIT {
-                eprintln!("  the server uses {busy:.2} cores by itself after {:.0?}", begin.elapsed());
-                return;
-            }
-        }
+        quiesce(self.env);
     }
 
     /// Starts a scheduler where there are no slices; the slices are checked.
