@@ -108,7 +108,6 @@ impl Publisher {
                     if is_sent && flight.digest == self.published.digest(key) {
                         let slot = self.slot(key);
                         slot.content = flight.sent;
-                        slot.want_rows = false;
                         slot.attempts = 0;
                         slot.not_before = slot.not_before.min(now);
                         slot.parked = None;

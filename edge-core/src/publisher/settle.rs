@@ -240,9 +240,7 @@ impl Publisher {
             match holder.filter(|_| !touched.contains(&key)) {
                 Some(slice) => {
                     let span = slices.span(index, slice);
-                    let slot = self.slot(&key);
-                    slot.content = Content::Range { span, at, extra: Vec::new() };
-                    slot.want_rows = false;
+                    self.slot(&key).content = Content::Range { span, at, extra: Vec::new() };
                     self.make_thin(&key);
                     // A read for another reason may be under way.
                     self.mark_settled(&key, &placement);

@@ -74,7 +74,12 @@ fn of_an_invalid_location_only_what_is_published_counts_at_a_start() {
     let mut table = table.open();
     let read = table.poll().unwrap();
     assert_eq!(read.action, Action::ReadSlice(key("p")));
-    table.publisher.complete(read.id, Outcome::Slice(stored), table.now);
+    table.publisher.complete(read.id, Outcome::Slice(stored.clone()), table.now);
+    // It may be read once more, but never written.
+    while let Some(request) = table.poll() {
+        assert_eq!(request.action, Action::ReadSlice(key("p")));
+        table.publisher.complete(request.id, Outcome::Slice(stored.clone()), table.now);
+    }
     table.at_rest();
 }
 
@@ -192,15 +197,18 @@ fn what_may_only_grow_grows_to_the_limit() {
         let mut stored = table.succeed();
         table.publisher.apply(&Event::SyncTarget(key("a"), None), table.now);
         table.sync_target("c");
-        while let Some(request) = table.poll() {
-            if let Action::Write(write) = &request.action {
-                stored = table.stored(write);
+        let mut carry_out = |table: &mut Table| {
+            while let Some(request) = table.poll() {
+                if let Action::Write(write) = &request.action {
+                    stored = table.stored(write);
+                }
+                table.publisher.complete(request.id, Outcome::Slice(stored.clone()), table.now);
             }
-            table.publisher.complete(request.id, Outcome::Slice(stored.clone()), table.now);
-        }
-        assert_eq!(rows(&stored), grown, "{max}");
+            rows(&stored).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(carry_out(&mut table), grown, "{max}");
         table.publisher.set_gate(Gate::Open, table.now);
-        assert_eq!(rows(&table.succeed()), ["b", "c"]);
+        assert_eq!(carry_out(&mut table), ["b", "c"]);
         table.at_rest();
     }
 }
