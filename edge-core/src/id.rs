@@ -65,6 +65,49 @@ ids! {
     FenceId
 }
 
+/// Nothing, an id of one sort, or an id of another, in four bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EitherId<A, B> {
+    bits: u32,
+    ids: PhantomData<(A, B)>,
+}
+
+/// What an [`EitherId`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Either<A, B> {
+    First(A),
+    Second(B),
+}
+
+impl<A, B> EitherId<A, B> {
+    pub(crate) const NONE: Self = Self { bits: 0, ids: PhantomData };
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.bits == 0
+    }
+}
+
+impl<A: Id, B: Id> EitherId<A, B> {
+    /// Tells the second sort from the first: 2^31 of either do not fit into memory.
+    const SECOND: u32 = 1 << 31;
+
+    pub(crate) fn first(id: A) -> Self {
+        Self { bits: id.bits().get(), ids: PhantomData }
+    }
+
+    pub(crate) fn second(id: B) -> Self {
+        Self { bits: Self::SECOND | id.bits().get(), ids: PhantomData }
+    }
+
+    pub(crate) fn get(&self) -> Option<Either<A, B>> {
+        let bits = NonZeroU32::new(self.bits & !Self::SECOND)?;
+        Some(match self.bits & Self::SECOND {
+            0 => Either::First(A::from_bits(bits)),
+            _ => Either::Second(B::from_bits(bits)),
+        })
+    }
+}
+
 /// Values by id. Freed ids are given out again, so that memory stays proportional to what exists.
 #[derive(Debug)]
 pub(crate) struct Table<I, T> {

@@ -94,8 +94,6 @@ pub(crate) struct LocationEntry {
     pub(crate) cluster: ClusterId,
     pub(crate) name: Box<str>,
     pub(crate) hash: u64,
-    /// The cluster's hash, so that comparing two Locations takes no look-up of their clusters.
-    cluster_hash: u64,
     /// Who holds it; sorted by EdgePlacement.
     pub(crate) pairs: Vec<PlacementId>,
     /// The SyncTargets that it holds; `None` for none, and while frozen.
@@ -161,6 +159,7 @@ pub struct Index {
     hash: NameHash,
     clusters: Clusters,
     pub(crate) sync_targets: Directory<SyncTargetId, SyncTargetEntry>,
+    /// The upper half of each name's hash.
     sync_target_heads: Column<SyncTargetId, u32>,
     pub(crate) locations: Directory<LocationId, LocationEntry>,
     location_heads: Column<LocationId, LocationHead>,

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::{Index, LocationEntry, SyncTargetEntry, hashed};
+use super::{Index, hashed};
 use crate::id::{ClusterId, LocationId, SyncTargetId};
 use crate::order::{Hashed, Position, upper_half};
 
@@ -19,8 +19,7 @@ pub(super) struct LocationHead {
 }
 
 impl LocationHead {
-    pub(super) fn of(entry: &LocationEntry) -> Self {
-        let LocationEntry { cluster, hash, cluster_hash, .. } = *entry;
+    pub(super) fn new(cluster: ClusterId, cluster_hash: u64, hash: u64) -> Self {
         Self { cluster_half: upper_half(cluster_hash), cluster, half: upper_half(hash) }
     }
 
@@ -31,11 +30,6 @@ impl LocationHead {
             false => self.cluster_half.cmp(&other.cluster_half),
         }
     }
-}
-
-/// What tells where a SyncTarget stands among others.
-pub(super) fn head(entry: &SyncTargetEntry) -> u32 {
-    upper_half(entry.hash)
 }
 
 impl Index {

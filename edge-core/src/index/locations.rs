@@ -22,10 +22,8 @@ impl Index {
             (None, Some(record)) => {
                 let cluster = self.clusters.acquire(cluster, &key.cluster, self.hash);
                 let (name, hash) = (Box::from(key.name.as_str()), self.hash.hash(&key.name));
-                let cluster_hash = self.cluster(cluster).hash();
-                let pairs = Vec::new();
-                let entry = LocationEntry { cluster, name, hash, cluster_hash, pairs, group: None, frozen: None };
-                let head = LocationHead::of(&entry);
+                let head = LocationHead::new(cluster, self.cluster(cluster).hash(), hash);
+                let entry = LocationEntry { cluster, name, hash, pairs: Vec::new(), group: None, frozen: None };
                 let id = self.locations.insert(entry);
                 self.location_heads.set(id, head);
                 self.update_location(id, record);

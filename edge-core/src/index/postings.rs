@@ -61,7 +61,7 @@ impl<I: Id> Postings<I> {
         if let Some(&id) = self.ids.find(hash, is) {
             return id;
         }
-        let id = self.labels.insert(Label { scope, key, value: value.into(), rules: 0, holders: Holders::default() });
+        let id = self.labels.insert(Label { scope, key, value: value.into(), rules: 0, holders: Holders::NONE });
         let (hasher, labels) = (&self.hasher, &self.labels);
         self.ids.insert_unique(hash, id, |&id| hash_of(hasher, &labels[id]));
         id
@@ -70,7 +70,7 @@ impl<I: Id> Postings<I> {
     /// Frees a label that nobody uses any more.
     fn settle(&mut self, id: LabelId) {
         let label = &self.labels[id];
-        if label.rules > 0 || !label.holders.is_empty() {
+        if label.rules > 0 || !label.holders.is_none() {
             return;
         }
         if let Ok(entry) = self.ids.find_entry(hash_of(&self.hasher, label), |&have| have == id) {
@@ -139,7 +139,7 @@ impl<I: Id> Postings<I> {
     pub(super) fn validate_counts(&self, items: usize, rules: impl Iterator<Item = LabelId>) {
         let rows = || self.labels.iter().map(|(_, label)| label);
         assert_eq!(rows().map(|label| self.lists.len(&label.holders)).sum::<usize>(), items, "items of all labels");
-        assert!(rows().all(|label| label.rules > 0 || !label.holders.is_empty()), "a label has a user");
+        assert!(rows().all(|label| label.rules > 0 || !label.holders.is_none()), "a label has a user");
         let mut named: BTreeMap<LabelId, u32> = BTreeMap::new();
         rules.for_each(|label| *named.entry(label).or_default() += 1);
         for (id, label) in self.labels.iter() {

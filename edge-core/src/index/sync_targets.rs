@@ -4,12 +4,12 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::groups::scope;
-use super::heads::head;
 use super::{Index, SyncTargetEntry};
 use crate::delta::Change;
 use crate::event::SyncTargetRecord;
 use crate::id::{GroupId, SyncTargetId};
 use crate::object::ObjectKey;
+use crate::order::upper_half;
 use crate::selector::Labels;
 
 impl Index {
@@ -34,10 +34,8 @@ impl Index {
             (None, Some(record)) => {
                 let cluster = self.clusters.acquire(cluster, &key.cluster, self.hash);
                 let hash = self.hash.hash(&key.name);
-                let entry = SyncTargetEntry::new(cluster, hash, &key.name, &record.uid);
-                let head = head(&entry);
-                let id = self.sync_targets.insert(entry);
-                self.sync_target_heads.set(id, head);
+                let id = self.sync_targets.insert(SyncTargetEntry::new(cluster, hash, &key.name, &record.uid));
+                self.sync_target_heads.set(id, upper_half(hash));
                 self.unknown_uids += usize::from(record.uid.is_empty());
                 // A SyncTarget whose labels cannot be read joins nothing.
                 if let Some(labels) = &record.labels {

@@ -32,6 +32,15 @@ impl Bound {
         }
     }
 
+    /// The name of the SyncTarget that it is at; empty if it is at a Location.
+    pub(super) fn first_name<'a>(self, fences: &'a Table<FenceId, Fence>, index: &'a Index) -> Hashed<'a> {
+        match self {
+            Self::At { sync_target: None, .. } => Hashed::new(0, ""),
+            Self::At { sync_target: Some(sync_target), .. } => index.hashed(sync_target),
+            Self::Named(fence) => fences[fence].place().sync_target,
+        }
+    }
+
     pub(super) fn place<'a>(self, fences: &'a Table<FenceId, Fence>, index: &'a Index) -> Position<'a> {
         match self {
             Self::At { location, sync_target: None } => index.position(location),
@@ -49,16 +58,16 @@ impl Slices {
 
     /// The order of slices within an EdgePlacement.
     pub(super) fn cmp_fences(&self, index: &Index, a: SliceId, b: SliceId) -> Ordering {
-        let Bound::At { location: a_location, sync_target: a_sync_target } = self.slices[a].bound else {
-            return self.place(index, a).cmp(&self.place(index, b));
-        };
-        let Bound::At { location: b_location, sync_target: b_sync_target } = self.slices[b].bound else {
-            return self.place(index, a).cmp(&self.place(index, b));
-        };
-        index.cmp_locations(a_location, b_location).then_with(|| match (a_sync_target, b_sync_target) {
-            (Some(a), Some(b)) => index.cmp_sync_targets(a, b),
-            (a, b) => a.is_some().cmp(&b.is_some()),
-        })
+        use Bound::At;
+        match (self.slices[a].bound, self.slices[b].bound) {
+            (At { location: a, sync_target: a_first }, At { location: b, sync_target: b_first }) => {
+                index.cmp_locations(a, b).then_with(|| match (a_first, b_first) {
+                    (Some(a), Some(b)) => index.cmp_sync_targets(a, b),
+                    (a, b) => a.is_some().cmp(&b.is_some()),
+                })
+            }
+            _ => self.place(index, a).cmp(&self.place(index, b)),
+        }
     }
 
     /// The range of a slice.
@@ -87,11 +96,7 @@ impl Slices {
 
     /// The name of the SyncTarget at which a slice begins; empty if it begins at a Location.
     pub(super) fn first_name<'a>(&'a self, index: &'a Index, slice: SliceId) -> Hashed<'a> {
-        match self.slices[slice].bound {
-            Bound::At { sync_target: None, .. } => Hashed::new(0, ""),
-            Bound::At { sync_target: Some(sync_target), .. } => index.hashed(sync_target),
-            Bound::Named(fence) => self.fences[fence].place().sync_target,
-        }
+        self.slices[slice].bound.first_name(&self.fences, index)
     }
 
     /// Whether a slice begins at a Location or inside its run.

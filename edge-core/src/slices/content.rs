@@ -14,6 +14,7 @@ use crate::index::{DestinationRef, Index};
 use crate::object::{
     CLUSTER_ANNOTATION, Destination, Kind, ObjectKey, ObjectMeta, OwnerReference, SinglePlacementSlice,
 };
+use crate::order::Hashed;
 
 /// A destination's identity: its cluster, Location and SyncTarget. A new UID is the same destination.
 pub(crate) type DestinationKey<'a> = (&'a str, &'a str, &'a str);
@@ -66,11 +67,10 @@ impl Slices {
     fn destinations<'a>(&self, index: &'a Index, slice: SliceId, uids: &Uids<'a>) -> Vec<DestinationRef<'a>> {
         let placement = self.slices[slice].placement;
         let mut destinations = Vec::with_capacity(self.len(slice));
-        let lower = self.place(index, slice);
         for segment in self.segments(index, slice) {
             let Some(group) = index.group_of(placement, segment.location) else { continue };
-            let inside = index.cmp_run(segment.location, lower).is_eq();
-            let from = if inside { lower.sync_target } else { index.position(segment.location).sync_target };
+            let inside = self.begins_in(index, slice, segment.location);
+            let from = if inside { self.first_name(index, slice) } else { Hashed::new(0, "") };
             let members = index.members_from(group, from).take(segment.len);
             destinations.extend(members.map(|member| {
                 let mut destination = index.destination(segment.location, member);

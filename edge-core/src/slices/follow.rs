@@ -50,7 +50,7 @@ impl Slices {
                 if !by_all && !index.pair_has(location, at, group) {
                     continue;
                 }
-                let begins_after = |slice: SliceId| slices[slice].bound.place(fences, index).sync_target > name;
+                let begins_after = |slice: SliceId| slices[slice].bound.first_name(fences, index) > name;
                 let slice = match slot.get() {
                     Lies::In(slice) => slice,
                     Lies::Cut(run) => runs.find(run, name, begins_after),
@@ -233,13 +233,10 @@ impl Slices {
     /// The slice whose range has the beginning of a Location's run. `O(log slices)`.
     pub(super) fn find_run(&self, index: &Index, placement: PlacementId, location: LocationId) -> SliceId {
         let layout = self.layout(placement);
-        let begins_before = |slice: SliceId| match self.slices[slice].bound {
-            Bound::At { location: have, sync_target } => match index.cmp_locations(have, location) {
-                Ordering::Less => true,
-                Ordering::Equal => sync_target.is_none(),
-                Ordering::Greater => false,
-            },
-            Bound::Named(fence) => self.fences[fence].place() <= index.position(location),
+        let begins_before = |slice: SliceId| match self.cmp_run(index, location, slice) {
+            Ordering::Less => false,
+            Ordering::Equal => self.first_name(index, slice).name().is_empty(),
+            Ordering::Greater => true,
         };
         layout[layout.partition_point(|&slice| begins_before(slice)).saturating_sub(1)]
     }

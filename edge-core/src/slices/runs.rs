@@ -6,16 +6,15 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::num::NonZeroU32;
 use core::ops::Index;
 
 use super::Slices;
-use crate::id::{Id, LocationId, PlacementId, RunId, SliceId, Table};
+use crate::id::{Either, EitherId, LocationId, PlacementId, RunId, SliceId, Table};
 use crate::order::{Hashed, upper_half};
 
 /// Which slice the destinations of a pair lie in, in four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Slot(u32);
+pub(super) struct Slot(EitherId<SliceId, RunId>);
 
 /// What a [`Slot`] says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,24 +28,21 @@ pub(super) enum Lies {
 }
 
 impl Slot {
-    pub(super) const EMPTY: Self = Self(0);
-
-    /// Tells runs from slices: 2^31 of either do not fit into memory.
-    const CUT: u32 = 1 << 31;
+    pub(super) const EMPTY: Self = Self(EitherId::NONE);
 
     pub(super) fn inside(slice: SliceId) -> Self {
-        Self(slice.bits().get())
+        Self(EitherId::first(slice))
     }
 
     fn cut(run: RunId) -> Self {
-        Self(Self::CUT | run.bits().get())
+        Self(EitherId::second(run))
     }
 
     pub(super) fn get(self) -> Lies {
-        match NonZeroU32::new(self.0 & !Self::CUT) {
+        match self.0.get() {
             None => Lies::Nowhere,
-            Some(bits) if self.0 & Self::CUT == 0 => Lies::In(SliceId::from_bits(bits)),
-            Some(bits) => Lies::Cut(RunId::from_bits(bits)),
+            Some(Either::First(slice)) => Lies::In(slice),
+            Some(Either::Second(run)) => Lies::Cut(run),
         }
     }
 }

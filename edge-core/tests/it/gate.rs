@@ -1,11 +1,11 @@
 //! What may be written when, and what is known of what is going on.
 
 use edge_core::event::Event;
-use edge_core::object::{LabelSelector, LabelSelectorRequirement, Location, ResourceRef, SinglePlacementSlice};
+use edge_core::object::SinglePlacementSlice;
 use edge_core::publisher::{Action, Failure, Gate, Outcome, Seen, StatusFields};
 use edge_core::slices::Verb;
 
-use crate::table::{Table, key, names};
+use crate::table::{Table, invalid_selector, key, names};
 
 fn rows(slice: &SinglePlacementSlice) -> Vec<&str> {
     slice.destinations.iter().map(|row| &*row.sync_target_name).collect()
@@ -63,13 +63,7 @@ fn of_an_invalid_location_only_what_is_published_counts_at_a_start() {
     let stored = model.succeed();
     let mut table = Table { version: model.version, ..Table::new() };
     table.sync_target("b");
-    let mut location = Location::default();
-    location.spec.resource =
-        Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
-    let expression = LabelSelectorRequirement { key: "env".into(), operator: "Like".into(), values: Vec::new() };
-    location.spec.instance_selector =
-        Some(LabelSelector { match_expressions: vec![expression], ..LabelSelector::default() });
-    table.publisher.apply(&Event::location(key("l"), location), table.now);
+    table.location(invalid_selector());
     table.publisher.observe_slice(&key("p"), Seen::Object(stored.clone()), table.now);
     let mut table = table.open();
     let read = table.poll().unwrap();

@@ -23,6 +23,16 @@ impl Table {
         table
     }
 
+    /// There is one more destination, and the server refuses the slice for it.
+    fn refused() -> Self {
+        let mut table = Self::full();
+        table.sync_target("f");
+        let (request, write) = table.write();
+        assert_eq!((write.verb, names(&write)), (Verb::Create, ["b", "f"].map(String::from).to_vec()));
+        table.refuse(&request);
+        table
+    }
+
     fn gone(&mut self, name: &str) {
         self.publisher.apply(&Event::SyncTarget(key(name), None), self.now);
     }
@@ -68,11 +78,7 @@ fn a_slice_goes_on_when_the_one_that_it_waits_for_has_what_it_drops() {
 
 #[test]
 fn nothing_is_written_if_the_slice_that_is_refused_is_all_that_is_missing() {
-    let mut table = Table::full();
-    table.sync_target("f");
-    let (request, write) = table.write();
-    assert_eq!((write.verb, names(&write)), (Verb::Create, ["b", "f"].map(String::from).to_vec()));
-    table.refuse(&request);
+    let mut table = Table::refused();
     assert_eq!(table.poll(), None);
 }
 
@@ -181,11 +187,7 @@ fn a_slice_that_is_to_go_stays_until_the_others_are_written() {
 /// Nothing is left of a slice that was refused and is not needed any more.
 #[test]
 fn a_refused_slice_that_is_not_needed_any_more_is_forgotten() {
-    let mut table = Table::full();
-    table.sync_target("f");
-    let (request, write) = table.write();
-    assert_eq!((write.verb, names(&write)), (Verb::Create, ["b", "f"].map(String::from).to_vec()));
-    table.refuse(&request);
+    let mut table = Table::refused();
     assert_eq!(table.poll(), None);
     assert_eq!(table.publisher.obstacles().len(), 1);
     ["b", "f"].iter().for_each(|name| table.gone(name));

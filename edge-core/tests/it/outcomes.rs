@@ -312,11 +312,7 @@ fn status_says_which_generation_the_slices_answer() {
 
 #[test]
 fn an_invalid_selector_is_reported_at_once_and_its_slice_stays() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
-    let mut table = table.open();
-    let _ = table.succeed();
-    let _ = table.status();
+    let (mut table, _) = Table::with_status();
     table.invalid_placement("p", "uid-p", 2);
     let written = table.status();
     assert_eq!((written.spec_generation, written.destination_count), (None, None));

@@ -2,7 +2,7 @@
 
 use edge_core::event::Event;
 use edge_core::object::{CLUSTER_ANNOTATION, Kind, SinglePlacementSlice};
-use edge_core::publisher::{Action, Failure, Outcome, Seen, StatusFields, Time};
+use edge_core::publisher::{Action, Failure, Outcome, Seen, Time};
 use edge_core::slices::Verb;
 
 use crate::table::{Table, key};
@@ -88,11 +88,7 @@ fn an_older_version_is_ignored_unless_nothing_newer_comes() {
 
 #[test]
 fn what_others_add_to_a_slice_is_no_repair() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
-    let mut table = table.open();
-    let mut slice = table.succeed();
-    let _ = table.status();
+    let (mut table, mut slice) = Table::with_status();
     for round in 0..8 {
         table.edited(&mut slice, |slice| drop(slice.metadata.labels.insert("round".into(), round.to_string())));
         table.at_rest();
@@ -104,11 +100,7 @@ fn what_others_add_to_a_slice_is_no_repair() {
 
 #[test]
 fn what_others_do_to_a_slice_again_and_again_is_told() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
-    let mut table = table.open();
-    let mut slice = table.succeed();
-    let _ = table.status();
+    let (mut table, mut slice) = Table::with_status();
     for _ in 0..3 {
         table.edited(&mut slice, |slice| slice.destinations.clear());
         slice = table.succeed();

@@ -5,7 +5,7 @@ use edge_core::object::{
     EdgePlacement, EdgePlacementStatus, LabelSelector, LabelSelectorRequirement, Location, ObjectKey, ResourceRef,
     SinglePlacementSlice, SyncTarget,
 };
-use edge_core::publisher::{Action, Failure, Gate, Outcome, Publisher, Request, StatusWrite, Time};
+use edge_core::publisher::{Action, Failure, Gate, Outcome, Publisher, Request, StatusFields, StatusWrite, Time};
 use edge_core::scheduler::Options;
 use edge_core::slices::{Verb, Write};
 
@@ -32,11 +32,7 @@ impl Table {
 
     fn with(options: Options) -> Self {
         let mut table = Self { publisher: Publisher::new(options), now: Time::ZERO, version: 0 };
-        let mut location = Location::default();
-        location.spec.resource =
-            Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
-        location.spec.instance_selector = Some(LabelSelector::default());
-        table.publisher.apply(&Event::location(key("l"), location), table.now);
+        table.location(LabelSelector::default());
         table.sync_target("a");
         table.placement("p", "uid-p", 1);
         table
@@ -50,6 +46,25 @@ impl Table {
     pub(crate) fn open(mut self) -> Self {
         self.publisher.set_gate(Gate::Open, self.now);
         self
+    }
+
+    /// All statuses are written; the first slice is there, and so is its status.
+    pub(crate) fn with_status() -> (Self, SinglePlacementSlice) {
+        let mut table = Self::new();
+        table.publisher.set_status_fields(StatusFields::All);
+        let mut table = table.open();
+        let slice = table.succeed();
+        let _ = table.status();
+        (table, slice)
+    }
+
+    /// The Location holds what this selects.
+    pub(crate) fn location(&mut self, selector: LabelSelector) {
+        let mut location = Location::default();
+        location.spec.resource =
+            Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
+        location.spec.instance_selector = Some(selector);
+        self.publisher.apply(&Event::location(key("l"), location), self.now);
     }
 
     pub(crate) fn sync_target(&mut self, name: &str) {
@@ -72,9 +87,7 @@ impl Table {
         let mut object = EdgePlacement::default();
         object.metadata.uid = uid.into();
         object.metadata.generation = generation;
-        let expression = LabelSelectorRequirement { key: "env".into(), operator: "Like".into(), values: Vec::new() };
-        let selector = LabelSelector { match_expressions: vec![expression], ..LabelSelector::default() };
-        object.spec.location_selectors.push(selector);
+        object.spec.location_selectors.push(invalid_selector());
         self.publisher.apply(&Event::edge_placement(key(name), object), self.now);
     }
 
@@ -164,6 +177,12 @@ impl Table {
         assert_eq!(self.poll(), None);
         assert!(self.publisher.is_idle());
     }
+}
+
+/// Its operator does not exist.
+pub(crate) fn invalid_selector() -> LabelSelector {
+    let expression = LabelSelectorRequirement { key: "env".into(), operator: "Like".into(), values: Vec::new() };
+    LabelSelector { match_expressions: vec![expression], ..LabelSelector::default() }
 }
 
 pub(crate) fn names(write: &Write) -> Vec<String> {

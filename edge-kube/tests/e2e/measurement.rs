@@ -128,7 +128,7 @@ fn prepare(server: ServerFlag, args: &Args) -> Bench {
     let (targets, destinations) = (model.sync_targets.len(), model.destinations());
     eprintln!("  {targets} SyncTargets, {destinations} destinations; computed in {:.0?}", begin.elapsed());
     let bench = Bench { env, api, size, model, clusters, concurrency };
-    bench.quiesce();
+    quiesce(bench.env);
     bench
 }
 
@@ -172,7 +172,7 @@ fn measure(server: ServerFlag, args: &Args) -> Table {
     eprintln!("{}: restart", server.title());
     let (mut restarts, mut serial, mut together) = (Vec::new(), Vec::new(), Vec::new());
     let mut running: Option<Running> = None;
-    bench.quiesce();
+    quiesce(bench.env);
     // The first lists after many writes are several times slower, whoever asks for them.
     let _ = bench.bare_lists();
     for _ in 0..args.rounds {

@@ -95,11 +95,6 @@ impl Bench {
         server_cpu(self.env)
     }
 
-    /// See [`quiesce`].
-    pub(super) fn quiesce(&self) {
-        quiesce(self.env);
-    }
-
     /// Starts a scheduler where there are no slices; the slices are checked.
     pub(super) fn publish(&self, max: usize) -> (Running, Publication) {
         let server = self.server_cpu();
