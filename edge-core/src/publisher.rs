@@ -381,9 +381,9 @@ impl Publisher {
             until: block.until,
         });
         let parked = self.slots.iter().filter_map(|(key, slot)| {
-            let (_, reason) = slot.parked.as_ref()?;
+            let parked = slot.parked.as_ref()?;
             let (cluster, name) = (key.cluster.clone(), Some(key.name.clone()));
-            Some(Obstacle { cluster, name, reason: reason.clone(), until: slot.not_before })
+            Some(Obstacle { cluster, name, reason: parked.reason.clone(), until: parked.until })
         });
         let mut obstacles: Vec<Obstacle> = blocks.chain(parked).collect();
         obstacles.sort_unstable_by(|a, b| (&a.cluster, &a.name).cmp(&(&b.cluster, &b.name)));

@@ -5,7 +5,7 @@ use alloc::string::String;
 use super::blocks::Access;
 use super::book::{backoff, patience};
 use super::observe::{By, Sighting};
-use super::slot::{Doing, Flight};
+use super::slot::{Doing, Flight, Parked};
 use super::{Failure, ObjectKey, Outcome, Publisher, RequestId, Seen, Subject, Time};
 
 impl Publisher {
@@ -56,8 +56,10 @@ impl Publisher {
             Outcome::Slice(slice) => self.answered(key, flight, slice.into(), now),
             Outcome::ThinSlice(metadata, digest) => self.answered(key, flight, (metadata, digest).into(), now),
             Outcome::Unreadable(metadata) => {
-                self.slot(key).must_read = false;
-                self.observe_slice(key, Seen::Unreadable(metadata), now);
+                if !flight.dead.contains(&metadata.uid) {
+                    self.slot(key).must_read = flight.again;
+                    self.observe_slice(key, Seen::Unreadable(metadata), now);
+                }
             }
             Outcome::Deleted => self.deleted(key, &flight, now),
             Outcome::Failed(failure) => self.failed(key, flight, failure, access, now),
@@ -82,8 +84,7 @@ impl Publisher {
         }
         match flight.doing {
             Doing::Read => {
-                let slot = self.slot(key);
-                slot.must_read = false;
+                self.slot(key).must_read = flight.again;
                 // With another version than the request was for, nothing that is still under way can take effect.
                 let moved = self.published.get(key).is_none_or(|known| {
                     known.metadata.uid != seen.metadata().uid
@@ -177,9 +178,14 @@ impl Publisher {
             Failure::Rejected(reason) => {
                 let slot = self.slot(key);
                 slot.attempts += 1;
-                let parked = flight.digest.is_some();
-                slot.not_before = now + if parked { patience(key, slot.attempts) } else { backoff(key, slot.attempts) };
-                slot.parked = flight.digest.map(|digest| (digest, reason));
+                match flight.digest {
+                    // Other content may be tried at once.
+                    Some(digest) => {
+                        let until = now + patience(key, slot.attempts);
+                        slot.parked = Some(Parked { digest, reason, until });
+                    }
+                    None => slot.not_before = now + backoff(key, slot.attempts),
+                }
                 let home = slot.home.clone();
                 self.review_status(&home);
             }

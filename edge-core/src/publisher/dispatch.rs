@@ -55,7 +55,7 @@ impl Publisher {
         if slot.flight.is_some() {
             return None;
         }
-        if now < slot.not_before && slot.parked.is_none() {
+        if now < slot.not_before {
             let time = slot.not_before;
             self.wait_until(key, time);
             return None;
@@ -285,14 +285,14 @@ impl Publisher {
 
     /// The server refused just this content a while ago.
     pub(super) fn is_parked(&mut self, key: &ObjectKey, digest: Digest, now: Time) -> bool {
-        let Some(slot) = self.slots.get_mut(key) else { return false };
-        let Some((refused, _)) = &slot.parked else { return false };
-        if *refused == digest && now < slot.not_before {
-            let time = slot.not_before;
-            self.wait_until(key, time);
-            return true;
+        let until = self.slots.get(key).and_then(|slot| slot.parked.as_ref()).filter(|parked| parked.digest == digest);
+        match until.map(|parked| parked.until).filter(|&until| now < until) {
+            Some(until) => {
+                self.wait_until(key, until);
+                true
+            }
+            None => false,
         }
-        false
     }
 
     /// What a slice waits for before it is written.

@@ -67,6 +67,7 @@ impl Publisher {
             metadata: metadata.unwrap_or_default(),
             version: version.unwrap_or_default(),
             dead: Vec::new(),
+            again: false,
         };
         let slot = self.slot(key);
         slot.flight = Some(flight);

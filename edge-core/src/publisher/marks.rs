@@ -47,6 +47,10 @@ impl Publisher {
         let home = self.home_of(key);
         let slot = self.slots.get_mut(key).filter(|slot| slot.home != home && slot.flight.is_none())?;
         let old = core::mem::replace(&mut slot.home, home.clone());
+        if old != ObjectKey::default() {
+            // What came and went is remembered only for the slices that count for an EdgePlacement.
+            slot.forget_ranges();
+        }
         let dirty = slot.dirty;
         self.strike(&old, key);
         if dirty {

@@ -74,7 +74,7 @@ impl Publisher {
                 });
                 if recent {
                     // The list may be older than what was written since.
-                    self.slot(key).must_read = true;
+                    self.slot(key).must_be_read();
                     self.mark(key, None);
                 } else {
                     self.observe_gone(key, None, now);
@@ -122,7 +122,7 @@ impl Publisher {
         let Some(slot) = self.slots.get_mut(key) else { return };
         if slot.doubt.is_some_and(|doubt| doubt <= now) {
             slot.doubt = None;
-            slot.must_read = true;
+            slot.must_be_read();
             self.mark(key, None);
         }
     }

@@ -62,6 +62,8 @@ pub(super) struct Flight {
     pub(super) version: String,
     /// UIDs that were seen to go meanwhile.
     pub(super) dead: Vec<String>,
+    /// It is a read, and since it was sent there is reason to read once more: what it says may be older than that.
+    pub(super) again: bool,
 }
 
 impl Flight {
@@ -72,6 +74,16 @@ impl Flight {
             && sent.annotations.iter().all(|(key, value)| have.annotations.get(key) == Some(value))
             && sent.owner_references.iter().all(|owner| have.owner_references.contains(owner))
     }
+}
+
+/// Content that the server refused.
+#[derive(Debug)]
+pub(super) struct Parked {
+    pub(super) digest: Digest,
+    /// What the server said.
+    pub(super) reason: String,
+    /// It is not tried again before.
+    pub(super) until: Time,
 }
 
 /// One slice, or the name of one.
@@ -92,8 +104,7 @@ pub(super) struct Slot {
     /// Not known to be as it should be.
     pub(super) dirty: bool,
     pub(super) queued: bool,
-    /// The content that the server refused, and what it said.
-    pub(super) parked: Option<(Digest, String)>,
+    pub(super) parked: Option<Parked>,
     /// What it is, or was at its last attempt, not allowed to do.
     pub(super) blocked: Option<Access>,
     /// Failures in a row.
@@ -116,6 +127,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// It has to be read before anything else, by a request that is sent from now on.
+    pub(super) fn must_be_read(&mut self) {
+        self.must_read = true;
+        if let Some(flight) = self.flight.as_mut().filter(|flight| flight.doing == Doing::Read) {
+            flight.again = true;
+        }
+    }
+
     /// The layout that ranges refer to is no more: what the slice holds, or is to hold, has to be read.
     pub(super) fn forget_ranges(&mut self) {
         let contents = self.flight.iter_mut().map(|flight| &mut flight.sent).chain(&mut self.maybe);
@@ -124,6 +143,11 @@ impl Slot {
                 *content = Content::Unread;
             }
         }
+    }
+
+    /// When it is tried again after what failed last, if nothing else happens.
+    pub(super) fn rests_until(&self) -> Time {
+        self.parked.as_ref().map_or(self.not_before, |parked| parked.until.max(self.not_before))
     }
 
     /// Nothing is under way, or may be, that would make something else of it, and nothing tells that it is something else.
@@ -158,6 +182,7 @@ mod tests {
             metadata: ObjectMeta::default(),
             version: String::new(),
             dead: Vec::new(),
+            again: false,
         };
         let mut slot =
             Slot { content: range(), flight: Some(flight(range())), maybe: Some(range()), ..Slot::default() };

@@ -27,6 +27,8 @@ const MESSAGE_MAX: usize = 1024;
 pub(super) struct StatusBook {
     /// As it was seen or written last.
     observed: EdgePlacementStatus,
+    /// The UID of the last event: with another one all else that is known was another object's.
+    uid: String,
     /// The generation of the last event, and what it selects.
     generation: i64,
     selectors: Option<Vec<Selector>>,
@@ -52,6 +54,10 @@ impl StatusBook {
             *self = Self::default();
             return;
         };
+        if self.uid != record.uid {
+            let Self { observed, queued, in_flight, .. } = core::mem::take(self);
+            *self = Self { observed, queued, in_flight, uid: record.uid.clone(), ..Self::default() };
+        }
         let selectors = record.selectors.as_ref().ok();
         if self.generation != record.generation {
             self.awaiting = None;
@@ -230,7 +236,7 @@ impl Publisher {
         }
         let book = self.books.get(placement)?;
         let slots = || book.dirty.iter().filter_map(|key| Some((key, self.slots.get(key)?)));
-        if let Some((key, reason)) = slots().find_map(|(key, slot)| Some((key, &slot.parked.as_ref()?.1))) {
+        if let Some((key, reason)) = slots().find_map(|(key, slot)| Some((key, &slot.parked.as_ref()?.reason))) {
             return Some(("SliceRejected", format!("SinglePlacementSlice {}: {reason}", key.name)));
         }
         let blocked = |slot: &Slot, key: &ObjectKey| self.blocks.reason(&key.cluster, slot.blocked?);
@@ -274,6 +280,8 @@ impl Publisher {
                 status.spec_changed = true;
                 self.blocks.block(placement, Access::Status, &reason, None, now);
             }
+            // What another one got says nothing of the one that is there now.
+            _ if write.uid != status.uid => {}
             // It is gone, or another one: its event comes.
             Outcome::Failed(Failure::NotFound | Failure::Conflict) => {
                 status.attempts += 1;

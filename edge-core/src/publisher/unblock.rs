@@ -29,8 +29,8 @@ impl Publisher {
         let mut known = Vec::new();
         for key in barred {
             let Some(slot) = self.slots.get(&key).filter(|slot| slot.flight.is_none()) else { continue };
-            if now < slot.not_before {
-                let time = slot.not_before;
+            let time = slot.rests_until();
+            if now < time {
                 self.wait_until(&key, time);
             } else if !matches!(slot.content, Content::Unread) {
                 known.push(key);
@@ -85,7 +85,9 @@ impl Publisher {
         destinations.dedup();
         let digest = Digest::of(destinations.iter().map(Into::into));
         let same = self.published.digest(key) == Some(digest) && held.slice.metadata == metadata;
-        if same || destinations.len() > slices.max() || self.is_parked(key, digest, now) {
+        // What was written under a higher maximum may stay above this one as long as it shrinks.
+        let fits = destinations.len() <= slices.max() || destinations.len() < held.slice.destinations.len();
+        if same || !fits || self.is_parked(key, digest, now) {
             return None;
         }
         let object = SinglePlacementSlice { metadata, destinations };
@@ -143,7 +145,7 @@ impl Publisher {
     /// A creation came to an end: if it was a helper's, the next one, of whatever name, knows how often it failed.
     pub(super) fn note_helper(&mut self, key: &ObjectKey, placement: &ObjectKey) {
         let Some(slot) = self.slots.get(key).filter(|slot| slot.helper) else { return };
-        let (failures, not_before) = (slot.attempts, slot.not_before);
+        let (failures, not_before) = (slot.attempts, slot.rests_until());
         let book = self.book(placement);
         (book.helper_failures, book.helper_not_before) = (failures, not_before);
     }

@@ -16,6 +16,7 @@
 //! lists are consistent; a request that timed out may take effect later.
 
 mod invariants;
+mod outage;
 mod replica;
 mod rest;
 mod script;
@@ -170,6 +171,7 @@ impl Simulation {
             Act::Answer { nth } => self.answer(*nth),
             Act::Haunt { nth } => self.haunt(*nth),
             Act::Pass(time) => self.now += *time,
+            Act::Outage { fate, time } => self.outage(*fate, *time),
             Act::Users(changes) => changes.iter().map(Change::event).for_each(|event| self.server.change(event)),
             Act::Usurp { nth, selectors } => {
                 let further = self.server.slices().published().iter();

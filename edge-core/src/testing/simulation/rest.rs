@@ -125,7 +125,7 @@ impl Simulation {
     }
 
     /// Until somebody has something to do; the server's clock.
-    fn sleep(&mut self) {
+    pub(super) fn sleep(&mut self) {
         let wakeups: Vec<Time> = self.replicas.iter().filter_map(|replica| replica.wakeup(self.now)).collect();
         let next = wakeups.into_iter().min().unwrap_or(self.now + Time::from_secs(10));
         self.now = next.max(self.now + Time::from_millis(1)).min(self.now + Time::from_secs(10));

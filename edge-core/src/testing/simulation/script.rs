@@ -82,6 +82,8 @@ pub(super) enum Act {
     Haunt { nth: u8 },
     /// Time passes.
     Pass(Time),
+    /// For so long every request comes to this end, and the streams are silent.
+    Outage { fate: Fate, time: Time },
     /// Users change objects.
     Users(Vec<Change>),
     /// An EdgePlacement appears that has the name of a slice.
@@ -254,7 +256,14 @@ impl Act {
             3 => Self::Arrive { nth, fate: Fate::decode(bytes) },
             4 => Self::Answer { nth },
             5 => Self::Haunt { nth },
-            6 => Self::Pass(Time::from_millis(1 << (nth % 15))),
+            6 => {
+                let time = Time::from_millis(1 << (nth % 15));
+                if bytes.percent(30) {
+                    Self::Outage { fate: Fate::failure(bytes.byte()), time }
+                } else {
+                    Self::Pass(time)
+                }
+            }
             7 => Self::Users((0..1 + bytes.below(2)).map(|_| Change::decode(bytes)).collect()),
             8 => Self::Usurp { nth, selectors: [LabelSelector::default()].into() },
             9 => Self::Stranger(Meddling::decode(bytes)),
