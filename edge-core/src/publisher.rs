@@ -86,6 +86,9 @@ pub enum Seen {
     /// It exists; a digest stands for its destinations, which are read when they are needed. Not for a publisher that
     /// [keeps destinations](Publisher::keeping_destinations).
     Thin(ObjectMeta, Digest),
+    /// It came, or changed, and has this metadata; its destinations were not shown. They are read, unless the version is one
+    /// that an answer told.
+    Metadata(ObjectMeta),
     /// It exists, but its destinations cannot be read.
     Unreadable(ObjectMeta),
     /// It is gone: the one of this UID, or, if that is not known, whichever was there.
@@ -278,6 +281,11 @@ impl Publisher {
                     self.mark(&key, None);
                 }
             }
+        }
+        if was_closed {
+            // What changed meanwhile was not looked at.
+            let outdated = self.slots.iter().filter(|(_, slot)| slot.is_outdated()).map(|(key, _)| key.clone());
+            outdated.collect::<Vec<_>>().iter().for_each(|key| self.mark(key, None));
         }
         if gate == Gate::Open {
             for key in core::mem::take(&mut self.held_back) {

@@ -40,6 +40,7 @@ pub fn watch_line(bytes: &[u8]) {
     let Ok(change) = stream::parse(line) else { return };
     let (Change::Exists(text) | Change::Gone(text) | Change::Bookmark(text)) = change else { return };
     let _ = resource_version(text);
+    changes(text);
     same::<SyncTarget>(text);
     same::<Location>(text);
     same::<EdgePlacement>(text);
@@ -78,6 +79,20 @@ pub fn watch_line(bytes: &[u8]) {
         publisher.set_gate(Gate::Open, Time::ZERO);
         let _ = publisher.poll(Time::ZERO);
         publisher.scheduler().internal_validate();
+    }
+}
+
+/// What a watch shows of an object has the identity of the object, and is the whole but for the metadata of a slice.
+fn changes(text: &str) {
+    for kind in Kind::ALL {
+        let clusters = Clusters::One("default".into());
+        match (clusters.observe_change(kind, text), clusters.observe(kind, text)) {
+            (Some(Observed::Slice(key, Seen::Metadata(_))), whole) => {
+                assert_eq!(Some(&key), whole.as_ref().map(key_of));
+            }
+            (Some(change), whole) => assert_eq!(Some(key_of(&change)), whole.as_ref().map(key_of)),
+            (None, whole) => assert!(whole.is_none()),
+        }
     }
 }
 

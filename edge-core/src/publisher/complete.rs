@@ -101,12 +101,13 @@ impl Publisher {
             Doing::Create | Doing::Replace => {
                 let as_sent = flight.digest == Some(seen.digest) && flight.has_marks_of(seen.metadata());
                 let unchanged = seen.metadata().resource_version == flight.version && !flight.version.is_empty();
-                self.observe_object(key, seen, By::Read, now);
+                self.observe_object(key, seen, By::Write, now);
                 if as_sent {
                     // What was seen meanwhile may be newer than this answer, and another's.
                     let known = self.published.get(key);
                     let is_sent = known.is_some_and(|slice| flight.has_marks_of(&slice.metadata));
-                    if is_sent && flight.digest == self.published.digest(key) {
+                    let ours = is_sent && !self.published.is_foreign(key);
+                    if ours && flight.digest == self.published.digest(key) {
                         let slot = self.slot(key);
                         slot.content = flight.sent;
                         slot.attempts = 0;
@@ -131,7 +132,7 @@ impl Publisher {
                     slot.tainted = false;
                 }
             }
-            Doing::Delete => self.observe_object(key, seen, By::Read, now),
+            Doing::Delete => self.observe_object(key, seen, By::Write, now),
         }
     }
 
@@ -162,7 +163,7 @@ impl Publisher {
                 Doing::Replace | Doing::Read | Doing::Delete => {
                     // What was seen meanwhile may be newer than this answer.
                     let seen = self.known(key).map(|known| known.resource_version.as_str()).unwrap_or_default();
-                    let moved = seen != flight.version;
+                    let moved = seen != flight.version || flight.overtaken;
                     self.slot(key).must_read = moved;
                     if moved {
                         return;

@@ -60,7 +60,7 @@ impl Publisher {
             self.wait_until(key, time);
             return None;
         }
-        if slot.must_read || (slot.want_rows && self.published.is_thin(key)) {
+        if slot.is_outdated() || (slot.want_rows && self.published.is_thin(key)) {
             return self.read(key, now);
         }
         match self.aim(key) {

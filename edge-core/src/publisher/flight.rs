@@ -68,6 +68,7 @@ impl Publisher {
             version: version.unwrap_or_default(),
             dead: Vec::new(),
             again: false,
+            overtaken: false,
         };
         let slot = self.slot(key);
         slot.flight = Some(flight);

@@ -18,6 +18,8 @@ pub(super) enum By {
     Watch,
     /// By a consistent read.
     Read,
+    /// By the answer to a write.
+    Write,
 }
 
 /// A slice as it came in.
@@ -59,8 +61,10 @@ impl Publisher {
         match seen {
             Seen::Object(slice) => self.observe_object(key, slice.into(), By::Watch, now),
             Seen::Thin(metadata, digest) => self.observe_object(key, (metadata, digest).into(), By::Watch, now),
+            Seen::Metadata(metadata) => self.observe_metadata(key, metadata, now),
             Seen::Unreadable(metadata) => {
                 if !self.is_outdated(key, &metadata, By::Watch, now) {
+                    self.has_seen(key, &metadata);
                     self.published.insert_unreadable(key.clone());
                     self.unreadable.insert(key.clone(), metadata);
                     self.after_observing(key, Content::Nothing, now);
@@ -81,6 +85,40 @@ impl Publisher {
                 }
             }
         }
+    }
+
+    /// Takes in that a slice came or changed, without its destinations.
+    fn observe_metadata(&mut self, key: &ObjectKey, metadata: ObjectMeta, now: Time) {
+        if Published::is_others(&metadata) {
+            // Whatever it has does not count.
+            self.observe_object(key, (metadata, Digest::of([])).into(), By::Watch, now);
+            return;
+        }
+        if self.is_outdated(key, &metadata, By::Watch, now) {
+            return;
+        }
+        let slot = self.slot(key);
+        match version(&metadata) {
+            Some(version) => slot.unseen = slot.unseen.max(Some(version)),
+            None => slot.must_be_read(),
+        }
+        if let Some(flight) = &mut slot.flight {
+            flight.overtaken = true;
+        }
+        // The answer to a request in flight may be what was seen.
+        if self.opened {
+            self.mark(key, None);
+        }
+    }
+
+    /// What a slice looks like at this version is known from now on.
+    fn has_seen(&mut self, key: &ObjectKey, metadata: &ObjectMeta) -> bool {
+        let Some(slot) = self.slots.get_mut(key) else { return false };
+        let seen = slot.unseen.is_some() && slot.unseen <= version(metadata);
+        if seen {
+            slot.unseen = None;
+        }
+        seen
     }
 
     /// Whether something older than what is known was seen.
@@ -133,7 +171,7 @@ impl Publisher {
         slice.metadata.name.clone_from(&key.name);
         if self.is_outdated(key, &slice.metadata, by, now) {
             let same = self.published.get(key).is_some_and(|known| known.metadata.uid == slice.metadata.uid);
-            let wanted = self.slots.get(key).is_some_and(|slot| slot.want_rows) && by == By::Read && !thin;
+            let wanted = self.slots.get(key).is_some_and(|slot| slot.want_rows) && by != By::Watch && !thin;
             // Read again for its destinations.
             if same && wanted && self.published.get(key).map(|known| &known.metadata) == Some(&slice.metadata) {
                 self.published.insert(slice);
@@ -142,6 +180,7 @@ impl Publisher {
             }
             return;
         }
+        let unseen = self.has_seen(key, &slice.metadata);
         self.graves.remove(key);
         self.unreadable.remove(key);
         let same_rows = self.published.digest(key) == Some(digest)
@@ -175,14 +214,14 @@ impl Publisher {
             self.make_thin(key);
         }
         let content = match content {
+            _ if foreign => Content::Nothing,
             Some(content) if !want_rows => {
                 self.make_thin(key);
                 content
             }
-            _ if foreign => Content::Nothing,
             _ => {
                 self.list_rows(key);
-                if known && by == By::Watch {
+                if known && (by == By::Watch || (by == By::Read && unseen)) {
                     self.note_repair(key, now);
                 }
                 self.slot(key).content.clone()
@@ -238,6 +277,7 @@ impl Publisher {
             }
             slot.maybe = None;
             slot.tainted = false;
+            slot.unseen = None;
         }
         // Its destinations are nowhere now: what others wait for may have changed.
         self.wake_barred(&home);

@@ -257,7 +257,7 @@ impl Publisher {
     /// What a slice was marked for before is answered by the layout.
     fn mark_settled(&mut self, key: &ObjectKey, placement: &ObjectKey) {
         let slot = self.slot(key);
-        if slot.dirty || slot.flight.is_some() {
+        if slot.dirty || slot.flight.is_some() || slot.is_outdated() {
             self.mark(key, None);
             return;
         }

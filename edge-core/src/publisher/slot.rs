@@ -64,6 +64,8 @@ pub(super) struct Flight {
     pub(super) dead: Vec<String>,
     /// It is a read, and since it was sent there is reason to read once more: what it says may be older than that.
     pub(super) again: bool,
+    /// Since it was sent a version was seen whose destinations are not known.
+    pub(super) overtaken: bool,
 }
 
 impl Flight {
@@ -99,6 +101,8 @@ pub(super) struct Slot {
     pub(super) tainted: bool,
     /// It has to be read before anything else.
     pub(super) must_read: bool,
+    /// A version that was seen and whose destinations are not known: what is known is older.
+    pub(super) unseen: Option<u64>,
     /// Its destinations are asked for.
     pub(super) want_rows: bool,
     /// Not known to be as it should be.
@@ -150,9 +154,14 @@ impl Slot {
         self.parked.as_ref().map_or(self.not_before, |parked| parked.until.max(self.not_before))
     }
 
+    /// It may be something else than what is known of it.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.must_read || self.unseen.is_some()
+    }
+
     /// Nothing is under way, or may be, that would make something else of it, and nothing tells that it is something else.
     pub(super) fn is_certain(&self) -> bool {
-        self.flight.is_none() && !self.must_read && self.maybe.is_none() && !self.tainted
+        self.flight.is_none() && !self.is_outdated() && self.maybe.is_none() && !self.tainted
     }
 
     /// Nothing has to be remembered about the name.
@@ -160,7 +169,7 @@ impl Slot {
         matches!(self.content, Content::Nothing)
             && self.flight.is_none()
             && self.waiters.is_empty()
-            && !(self.dirty || self.queued || self.must_read)
+            && !(self.dirty || self.queued || self.is_outdated())
     }
 }
 
@@ -183,6 +192,7 @@ mod tests {
             version: String::new(),
             dead: Vec::new(),
             again: false,
+            overtaken: false,
         };
         let mut slot =
             Slot { content: range(), flight: Some(flight(range())), maybe: Some(range()), ..Slot::default() };

@@ -170,7 +170,8 @@ impl Publisher {
         let observed = &self.books.get(placement)?.status.observed;
         let changed = |new: i32, old: Option<i32>| (old != Some(new)).then_some(new);
         // Before the first status 0 is said, too.
-        let counted = (observed.spec_generation > 0).then_some(observed.matching_location_count);
+        let told = observed.spec_generation > 0 || observed.slice_count.is_some();
+        let counted = told.then_some(observed.matching_location_count);
         let write = StatusWrite {
             key: placement.clone(),
             uid,

@@ -37,11 +37,12 @@ impl Published {
     /// in the logical cluster with the empty name.
     pub fn insert(&mut self, slice: SinglePlacementSlice) {
         let key = ObjectKey::new(slice.metadata.cluster().unwrap_or_default(), slice.metadata.name.as_str());
-        if self.slices.get(&key).map(belongs_to) != Some(belongs_to(&slice)) {
+        let owner = belongs_to(&slice.metadata);
+        if self.slices.get(&key).map(|known| belongs_to(&known.metadata)) != Some(owner) {
             self.names_version += 1;
         }
         self.forget(&key);
-        match belongs_to(&slice) {
+        match owner {
             Some(name) => {
                 let placement = ObjectKey::new(key.cluster.as_str(), name);
                 self.owned.entry(placement).or_default().insert(key.name.clone());
@@ -110,7 +111,7 @@ impl Published {
         self.foreign.remove(key);
         self.thin.remove(key);
         let slice = self.slices.remove(key)?;
-        if let Some(name) = belongs_to(&slice) {
+        if let Some(name) = belongs_to(&slice.metadata) {
             let placement = ObjectKey::new(key.cluster.as_str(), name);
             if let Some(names) = self.owned.get_mut(&placement) {
                 names.remove(&key.name);
@@ -180,13 +181,21 @@ impl Published {
     /// The name of the EdgePlacement that a slice belongs to, in the slice's cluster; `None` if the slice is not ours.
     #[must_use]
     pub fn placement_name(slice: &SinglePlacementSlice) -> Option<&str> {
-        placement_of(slice)
+        placement_of(&slice.metadata)
+    }
+
+    /// Whether a slice of this metadata is not ours, or is being deleted.
+    pub(crate) fn is_others(metadata: &ObjectMeta) -> bool {
+        belongs_to(metadata).is_none()
     }
 
     /// The EdgePlacement that the slice of this name belongs to, if it is ours.
     #[must_use]
     pub fn placement(&self, key: &ObjectKey) -> Option<ObjectKey> {
-        self.slices.get(key).and_then(belongs_to).map(|name| ObjectKey::new(key.cluster.as_str(), name))
+        self.slices
+            .get(key)
+            .and_then(|slice| belongs_to(&slice.metadata))
+            .map(|name| ObjectKey::new(key.cluster.as_str(), name))
     }
 
     /// Carries out a write, as a server without anybody else would. The resourceVersion and generation that the server
@@ -219,14 +228,13 @@ pub(crate) fn is_placement(owner: &OwnerReference) -> bool {
 }
 
 /// The name of the EdgePlacement that a slice belongs to; `None` if it is not ours, or is being deleted.
-fn belongs_to(slice: &SinglePlacementSlice) -> Option<&str> {
-    let timestamp = slice.metadata.deletion_timestamp.as_ref();
-    if timestamp.is_some_and(|timestamp| !timestamp.is_empty()) { None } else { placement_of(slice) }
+fn belongs_to(metadata: &ObjectMeta) -> Option<&str> {
+    let timestamp = metadata.deletion_timestamp.as_ref();
+    if timestamp.is_some_and(|timestamp| !timestamp.is_empty()) { None } else { placement_of(metadata) }
 }
 
 /// The name of the EdgePlacement that a slice names; `None` if it names none.
-fn placement_of(slice: &SinglePlacementSlice) -> Option<&str> {
-    let metadata = &slice.metadata;
+fn placement_of(metadata: &ObjectMeta) -> Option<&str> {
     if let Some(owner) = metadata.owner_references.iter().find(|owner| is_placement(owner)) {
         return Some(&owner.name);
     }

@@ -86,6 +86,89 @@ fn an_older_version_is_ignored_unless_nothing_newer_comes() {
     assert_eq!(table.poll(), None);
 }
 
+/// As a watch shows changes that need not be sent as a whole.
+fn metadata(slice: &SinglePlacementSlice) -> Seen {
+    Seen::Metadata(slice.metadata.clone())
+}
+
+#[test]
+fn a_version_that_an_answer_told_is_not_read_again() {
+    let mut table = Table::new().open();
+    let (request, write) = table.write();
+    let stored = table.stored(&write);
+    // The watch is quicker than the answer.
+    table.seen(metadata(&stored));
+    assert_eq!(table.poll(), None);
+    table.publisher.complete(request.id, Outcome::Slice(stored.clone()), table.now);
+    table.seen(metadata(&stored));
+    table.at_rest();
+    assert_eq!(table.publisher.next_wakeup(), None);
+}
+
+#[test]
+fn what_others_made_of_a_slice_is_read_and_mended() {
+    let mut table = Table::new().open();
+    let mut slice = table.succeed();
+    table.at_rest();
+    table.version += 1;
+    slice.metadata.resource_version = table.version.to_string();
+    slice.destinations.clear();
+    table.seen(metadata(&slice));
+    let read = table.poll().unwrap();
+    assert_eq!(read.action, Action::ReadSlice(key("p")));
+    table.publisher.complete(read.id, Outcome::Slice(slice), table.now);
+    assert_eq!(table.succeed().destinations.len(), 1);
+    table.at_rest();
+}
+
+/// Seen while nothing may be written, and shown by no list since.
+#[test]
+fn what_changed_before_it_may_write_is_read_then() {
+    let model = Table::new().open().succeed();
+    let mut table = Table { version: 100, ..Table::new() };
+    table.seen(Seen::Object(model.clone()));
+    let mut changed = model;
+    changed.metadata.resource_version = "50".into();
+    table.seen(metadata(&changed));
+    assert_eq!(table.poll(), None);
+    let mut table = table.open();
+    let read = table.poll().unwrap();
+    assert_eq!(read.action, Action::ReadSlice(key("p")));
+    table.publisher.complete(read.id, Outcome::Slice(changed), table.now);
+    table.at_rest();
+}
+
+#[test]
+fn a_stranger_is_known_by_its_metadata() {
+    let mut table = Table::new();
+    let mut stranger = SinglePlacementSlice::default();
+    (stranger.metadata.uid, stranger.metadata.resource_version) = ("stranger".into(), "1".into());
+    table.seen(metadata(&stranger));
+    let mut table = table.open();
+    assert_ne!(table.succeed().metadata.name, "p");
+    stranger.metadata.resource_version = "100".into();
+    table.seen(metadata(&stranger));
+    table.at_rest();
+}
+
+#[test]
+fn what_others_undo_again_and_again_is_told_although_it_has_to_be_read() {
+    let (mut table, mut slice) = Table::with_status();
+    for round in 0..4 {
+        table.version += 1;
+        slice.metadata.resource_version = table.version.to_string();
+        slice.destinations.clear();
+        table.seen(metadata(&slice));
+        let read = table.poll().unwrap();
+        table.publisher.complete(read.id, Outcome::Slice(slice.clone()), table.now);
+        if round < 3 {
+            slice = table.succeed();
+            table.at_rest();
+        }
+    }
+    assert_eq!(table.status().conditions.unwrap()[0].reason, "SliceContested");
+}
+
 #[test]
 fn what_others_add_to_a_slice_is_no_repair() {
     let (mut table, mut slice) = Table::with_status();

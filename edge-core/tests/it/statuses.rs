@@ -186,7 +186,9 @@ fn what_is_forbidden_is_told_of_all_that_wait() {
     for name in ["q", "r"] {
         let status = publisher.poll(Time::ZERO).unwrap();
         let Action::Status(write) = &status.action else { panic!("{status:?}") };
-        assert_eq!((&*write.key.name, write.spec_generation), (name, None));
+        // Zero is said as well, once.
+        let told = (&*write.key.name, write.spec_generation, write.matching_location_count);
+        assert_eq!(told, (name, None, Some(0)));
         let condition = condition(&status);
         assert_eq!((&*condition.status, &*condition.reason), ("False", "WritesBlocked"));
         assert_eq!(condition.message, format!("SinglePlacementSlice {name}: cannot create: no such right"));
@@ -210,9 +212,8 @@ fn what_is_forbidden_is_told_of_all_that_wait() {
         };
         publisher.complete(request.id, outcome, later);
     }
-    // Zero is said as well.
     told.sort_unstable();
-    assert_eq!(told, [("q".into(), "Resolved".into(), Some(0)), ("r".into(), "Resolved".into(), Some(0))]);
+    assert_eq!(told, [("q".into(), "Resolved".into(), None), ("r".into(), "Resolved".into(), None)]);
 }
 
 /// All fields are written, and the first slice and status are there.
@@ -290,4 +291,38 @@ fn the_first_status_is_written_even_if_it_says_zero() {
     let status = table.status();
     assert_eq!((status.spec_generation, status.matching_location_count), (Some(1), Some(0)));
     table.at_rest();
+}
+
+/// The generation is answered when the slices are written, and they are refused: the counts are told once.
+#[test]
+fn while_slices_are_refused_the_status_is_written_once() {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(StatusFields::All);
+    let mut table = table.open();
+    let (request, _) = table.write();
+    table.fail(&request, Failure::Rejected("a policy".into()));
+    assert_eq!(table.status().matching_location_count, Some(1));
+    for _ in 0..20 {
+        table.now += Time::from_secs(11);
+        while let Some(request) = table.poll() {
+            assert!(matches!(request.action, Action::Write(_)), "{request:?}");
+            table.fail(&request, Failure::Rejected("a policy".into()));
+        }
+    }
+}
+
+/// One that was deleted and made anew may get its status before the answer about the old one.
+#[test]
+fn what_was_written_to_one_that_is_gone_says_nothing_of_the_next() {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(StatusFields::All);
+    let mut table = table.open();
+    let slice = table.succeed();
+    let request = table.poll().unwrap();
+    table.placement("p", "uid-q", 1);
+    table.publisher.complete(request.id, Outcome::StatusWritten, table.now);
+    let read = table.poll().unwrap();
+    table.publisher.complete(read.id, Outcome::Placement { uid: "uid-q".into() }, table.now);
+    assert_eq!(table.succeed().metadata.uid, slice.metadata.uid);
+    assert_eq!(table.status().spec_generation, Some(1));
 }

@@ -51,7 +51,7 @@ pub(crate) enum Observed {
     Spec(Event),
     /// An EdgePlacement, with its status.
     EdgePlacement(Event, EdgePlacementStatus),
-    /// A SinglePlacementSlice: `Seen::Thin`, `Seen::Object` or `Seen::Unreadable`.
+    /// A SinglePlacementSlice: `Seen::Thin`, `Seen::Metadata`, `Seen::Object` or `Seen::Unreadable`.
     Slice(ObjectKey, Seen),
 }
 

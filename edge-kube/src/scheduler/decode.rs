@@ -9,6 +9,7 @@
 //!
 //! The server has applied the defaults of its CRDs, so none is applied here.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use edge_core::event::{Event, Undecodable};
@@ -58,6 +59,17 @@ impl Clusters {
                 Err(_) => self.observe_slice(text).map(|(key, seen)| Observed::Slice(key, seen)),
             },
         }
+    }
+
+    /// What an object of a watch is, which need not be shown as a whole; `None` if kcp does not say where it lives.
+    pub(crate) fn observe_change(&self, kind: Kind, text: &str) -> Option<Observed> {
+        let of_kind = serde_json::from_str::<OfKind<'_>>(text).ok();
+        if kind != Kind::SinglePlacementSlice || of_kind.is_none_or(|of| of.kind != PARTIAL_OBJECT_METADATA) {
+            return self.observe(kind, text);
+        }
+        let (Metadata { mut metadata }, _) = decode::<Metadata>(text);
+        let key = self.read_metadata(&mut metadata)?;
+        Some(Observed::Slice(key, Seen::Metadata(metadata)))
     }
 
     /// A slice with its destinations; `None` if kcp does not say where it lives.
@@ -212,6 +224,16 @@ pub(crate) fn decode_both_ways<T: Default + for<'n> Deserialize<'n>>(
     text: &str,
 ) -> (serde_json::Result<T>, (T, Vec<FieldError>)) {
     (serde_json::from_str(text), decode_json(text))
+}
+
+/// The kind of an object that is shown without its content, in `meta.k8s.io/v1`.
+const PARTIAL_OBJECT_METADATA: &str = "PartialObjectMetadata";
+
+/// What an object says it is.
+#[derive(Deserialize)]
+struct OfKind<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
 }
 
 /// What all objects have.

@@ -56,7 +56,12 @@ pub(crate) async fn send(client: &Client, request: Request<Body>, timeout: Durat
 
 /// A GET of `path`.
 pub(crate) fn get(path: &str) -> Result<Request<Body>, http::Error> {
-    Request::get(path).header(header::ACCEPT, "application/json").body(Body::empty())
+    get_as(path, "application/json")
+}
+
+/// A GET of `path`, answered in one of these forms.
+pub(crate) fn get_as(path: &str, accept: &str) -> Result<Request<Body>, http::Error> {
+    Request::get(path).header(header::ACCEPT, accept).body(Body::empty())
 }
 
 /// Where requests about the objects of some logical cluster go.

@@ -25,6 +25,7 @@ pub(crate) struct Asked {
     pub(crate) method: String,
     /// With the query.
     pub(crate) path: String,
+    pub(crate) accept: String,
     pub(crate) content_type: String,
     pub(crate) authorization: String,
     pub(crate) body: String,
@@ -143,6 +144,7 @@ async fn serve(
     let asked = Asked {
         method: parts.method.to_string(),
         path: parts.uri.to_string(),
+        accept: header("accept"),
         content_type: header("content-type"),
         authorization: header("authorization"),
         body: String::from_utf8(body.to_vec()).unwrap(),

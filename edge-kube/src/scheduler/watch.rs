@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::object::Kind;
-use edge_core::publisher::Seen;
 use kube::Client;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -29,7 +28,7 @@ use tracing::debug;
 use super::backend::{Input, Observed, SourceId};
 use super::backoff::{Backoff, random};
 use super::decode::{Clusters, resource_version};
-use super::rest::{Answer, Lost, get, plural, send};
+use super::rest::{Answer, Lost, get, get_as, plural, send};
 pub(crate) use order::{After, ListedAt, Order};
 use stream::{Change, Lines};
 
@@ -59,6 +58,10 @@ const FIRST_LIST_WAIT: Duration = Duration::from_secs(5);
 
 /// A watch that ends sooner was no success.
 const SHORT: Duration = Duration::from_secs(5);
+
+/// Of changes of slices the metadata tells whether they are our own, as nearly all are: what we wrote need not be sent back a
+/// second time, after the answer. A server that cannot do that sends the whole.
+const METADATA_ALONE: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 /// What is watched, and who is told.
 pub(crate) struct Watcher {
@@ -190,7 +193,7 @@ impl Watcher {
                 tokio::task::yield_now().await;
             }
             for item in items {
-                self.object(item.get()).await?;
+                self.object(self.clusters.observe(self.kind, item.get())).await?;
             }
             if token.is_none() {
                 let version = page.metadata.resource_version;
@@ -219,7 +222,10 @@ impl Watcher {
             seconds.as_secs()
         );
         let start = async {
-            let request = get(&self.path(&query)).map_err(|error| Lost::NotSent(error.to_string()))?;
+            let path = self.path(&query);
+            let request =
+                if self.kind == Kind::SinglePlacementSlice { get_as(&path, METADATA_ALONE) } else { get(&path) };
+            let request = request.map_err(|error| Lost::NotSent(error.to_string()))?;
             Lines::start(&self.client, request, START_TIMEOUT).await
         };
         let mut lines = match start.await {
@@ -251,7 +257,7 @@ impl Watcher {
             match stream::parse(&line) {
                 Ok(Change::Exists(object)) => {
                     advance(version, object);
-                    self.object(object).await?;
+                    self.object(self.clusters.observe_change(self.kind, object)).await?;
                 }
                 Ok(Change::Gone(object)) => {
                     advance(version, object);
@@ -274,15 +280,15 @@ impl Watcher {
     }
 
     /// An object exists.
-    async fn object(&self, text: &str) -> Result<(), Closed> {
-        let Some(object) = self.clusters.observe(self.kind, text) else {
+    async fn object(&self, observed: Option<Observed>) -> Result<(), Closed> {
+        let Some(object) = observed else {
             debug!(kind = %self.kind, "an object without the annotation kcp.io/cluster");
             return Ok(());
         };
         if let Some(route) = &self.route {
             match &object {
                 Observed::EdgePlacement(event, _) => route(&event.key().cluster),
-                Observed::Slice(key, Seen::Thin(..) | Seen::Object(_) | Seen::Unreadable(_)) => route(&key.cluster),
+                Observed::Slice(key, _) => route(&key.cluster),
                 _ => {}
             }
         }

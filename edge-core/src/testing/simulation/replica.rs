@@ -22,7 +22,7 @@ pub(super) struct Replica {
     pub(super) publisher: Publisher,
     pub(super) elector: Option<Elector>,
     pub(super) max: usize,
-    /// It is shown digests of slices. One that keeps destinations is shown those.
+    /// Lists show it digests of slices, and watches their metadata. One that keeps destinations is shown those.
     thin: bool,
     streams: [Stream; 4],
     /// Its clock shows so much more than the server's.
@@ -116,12 +116,18 @@ impl Replica {
     /// Takes in what a stream told.
     pub(super) fn learn(&mut self, told: Told, now: Time) {
         let local = now + self.ahead;
-        match told {
+        let (shown, listed) = match told {
             Told::Missing(key, list_began) => {
                 self.publisher.observe_slice(&key, Seen::Missing { list_began }, local);
+                return;
             }
-            Told::Shown(Shown::Slice(key, live)) => {
+            Told::Shown(shown) => (shown, true),
+            Told::Changed(shown) => (shown, false),
+        };
+        match shown {
+            Shown::Slice(key, live) => {
                 let seen = match live {
+                    live if self.thin && !listed => Seen::Metadata(live.metadata()),
                     Live::Slice(slice) if self.thin => {
                         let digest = Digest::of(slice.destinations.iter().map(Into::into));
                         Seen::Thin(slice.metadata, digest)
@@ -131,12 +137,12 @@ impl Replica {
                 };
                 self.publisher.observe_slice(&key, seen, local);
             }
-            Told::Shown(Shown::Spec(event)) => self.apply(&event, local),
-            Told::Shown(Shown::EdgePlacement(event, status)) => {
+            Shown::Spec(event) => self.apply(&event, local),
+            Shown::EdgePlacement(event, status) => {
                 self.publisher.observe_status(event.key(), status);
                 self.apply(&event, local);
             }
-            Told::Shown(Shown::Gone(kind, key, uid)) => match kind {
+            Shown::Gone(kind, key, uid) => match kind {
                 Kind::SyncTarget => self.apply(&Event::SyncTarget(key, None), local),
                 Kind::Location => self.apply(&Event::Location(key, None), local),
                 Kind::EdgePlacement => self.apply(&Event::EdgePlacement(key, None), local),

@@ -36,6 +36,10 @@ impl Simulation {
         if !self.server.refused.is_empty() {
             self.settle(Some(PATIENCE));
             self.check_parked();
+            let before = self.tally.statuses;
+            self.settle(Some(SILENCE));
+            let after = self.tally.statuses;
+            self.ensure(before == after, || format!("statuses are written for nothing: {before} became {after}"));
             self.log(|| "the policy is lifted".into());
             self.server.refused.clear();
         }

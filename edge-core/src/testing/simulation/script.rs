@@ -28,7 +28,7 @@ pub(super) struct Settings {
     pub(super) fields: StatusFields,
     /// Some objects have no UID, as in manifests.
     pub(super) unknown_uids: bool,
-    /// Slices are seen as digests, but for those that are read.
+    /// Slices are seen as digests, and their changes as metadata, but for those that are read.
     pub(super) thin: bool,
 }
 

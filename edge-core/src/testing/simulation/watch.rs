@@ -10,7 +10,10 @@ use crate::publisher::Time;
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "nearly all are the largest")]
 pub(super) enum Told {
+    /// What a list says there is.
     Shown(Shown),
+    /// What a watch says happened.
+    Changed(Shown),
     /// A list that began at this time ended without it.
     Missing(ObjectKey, Time),
 }
@@ -106,7 +109,7 @@ impl Stream {
     /// What was told last, if the watch goes on.
     pub(super) fn repeat(&self) -> Option<Told> {
         let watching = matches!(self.state, State::Watching) && self.missing.is_empty();
-        self.last.clone().filter(|_| watching).map(Told::Shown)
+        self.last.clone().filter(|_| watching).map(Told::Changed)
     }
 
     /// The next thing that is told.
@@ -154,7 +157,7 @@ impl Stream {
                         }
                     }
                     self.last = Some(shown.clone());
-                    return Some(Told::Shown(shown));
+                    return Some(Told::Changed(shown));
                 }
             }
         }

@@ -129,3 +129,27 @@ fn a_digest_is_that_of_the_destinations() {
         }
     }
 }
+
+#[test]
+fn a_change_is_shown_as_a_whole_or_as_metadata() {
+    let slice = |kind: &str| {
+        let metadata = r#"{"name":"s","uid":"u","resourceVersion":"7","labels":{"a":"b"}}"#;
+        let text = format!(r#"{{"kind":"{kind}","apiVersion":"of/some","metadata":{metadata}}}"#);
+        match one().observe_change(Kind::SinglePlacementSlice, &text) {
+            Some(Observed::Slice(key, seen)) => (key.to_string(), seen),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (key, Seen::Metadata(metadata)) = slice("PartialObjectMetadata") else { panic!() };
+    assert_eq!((key.as_str(), metadata.resource_version.as_str()), ("default/s", "7"));
+    assert_eq!((metadata.cluster(), metadata.labels.len()), (Some("default"), 1));
+    assert!(matches!(slice("SinglePlacementSlice"), (_, Seen::Thin(shown, _)) if shown == metadata));
+    // The metadata of other kinds would say too little.
+    let text = r#"{"kind":"PartialObjectMetadata","metadata":{"name":"t"}}"#;
+    assert!(matches!(one().observe_change(Kind::SyncTarget, text), Some(Observed::Spec(_))));
+    let odd = r#"{"kind":"PartialObjectMetadata","metadata":{"name":"s","labels":3}}"#;
+    let Some(Observed::Slice(key, Seen::Metadata(_))) = one().observe_change(Kind::SinglePlacementSlice, odd) else {
+        panic!()
+    };
+    assert_eq!(key.name, "s");
+}

@@ -148,7 +148,7 @@ impl Answer {
             Some(Seen::Object(slice)) => Outcome::Slice(slice),
             Some(Seen::Thin(metadata, digest)) => Outcome::ThinSlice(metadata, digest),
             Some(Seen::Unreadable(metadata)) => Outcome::Unreadable(metadata),
-            Some(Seen::Gone(_) | Seen::Missing { .. }) => return Err(no_slice("it is gone")),
+            Some(_) => return Err(no_slice("it shows none")),
             None => return Err(no_slice("it lacks the annotation kcp.io/cluster")),
         };
         let metadata = match &outcome {

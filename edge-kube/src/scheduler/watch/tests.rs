@@ -122,6 +122,28 @@ async fn pages_are_listed_and_then_watched_from_the_last_version() {
     assert!(server.requests()[0].path.starts_with("/apis/workload.kcp.io/v1alpha1/synctargets?"));
 }
 
+/// What we write comes back in the answer: once is enough.
+#[tokio::test]
+async fn slices_are_listed_as_a_whole_and_their_changes_are_asked_for_as_metadata() {
+    for kind in [Kind::SinglePlacementSlice, Kind::EdgePlacement] {
+        let (lines, stream) = open();
+        let metadata = object("b", 7).replacen('{', r#"{"kind":"PartialObjectMetadata","#, 1);
+        lines.unbounded_send(event("ADDED", &metadata)).unwrap();
+        let server = server(vec![page(&["a"], "5", "")], vec![stream]).await;
+        let mut told = watch_with(&server, kind, None);
+        told.expect(&["listing"]).await;
+        if kind == Kind::SinglePlacementSlice {
+            told.expect(&["+a", "listed", "+b"]).await;
+        }
+        while server.requests().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let accepted: Vec<String> = server.requests().into_iter().map(|asked| asked.accept).collect();
+        let of_changes = if kind == Kind::SinglePlacementSlice { METADATA_ALONE } else { "application/json" };
+        assert_eq!(accepted, ["application/json", of_changes]);
+    }
+}
+
 #[tokio::test]
 async fn of_objects_that_are_far_larger_than_the_last_ones_fewer_are_asked_for() {
     let large = || Reply::new(200, format!(r#"{{"items":[{}]}}"#, " ".repeat(2 << 20)));
