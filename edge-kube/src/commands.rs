@@ -11,13 +11,14 @@ mod resolve;
 mod scheduler;
 mod world;
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use edge_core::object::ObjectKey;
 use edge_core::scheduler::Options;
 use edge_core::selector::validate_cluster_name;
@@ -159,10 +160,18 @@ fn wrong_usage(subcommand: &str, message: &str) -> ! {
     command.clone().error(ErrorKind::ArgumentConflict, message).exit()
 }
 
+/// A variable that is set to nothing is as good as not set: so it is where a manifest fills in what may be absent.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg });
+    command.mut_subcommands(without_empty_variables)
+}
+
 /// Parses the arguments, runs the command and tells the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = without_empty_variables(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match &cli.command {
         Command::Resolve(args) => resolve::run(args).map(|world| world.exit_code()),
         Command::Plan(args) => plan::run(args).map(|world| world.exit_code()),

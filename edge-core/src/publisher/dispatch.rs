@@ -60,7 +60,9 @@ impl Publisher {
             self.wait_until(key, time);
             return None;
         }
-        if slot.is_outdated() || (slot.want_rows && self.published.is_thin(key)) {
+        // Whatever others have does not count.
+        let wants_rows = slot.want_rows && self.published.is_thin(key) && !self.published.is_foreign(key);
+        if slot.is_outdated() || wants_rows {
             return self.read(key, now);
         }
         match self.aim(key) {

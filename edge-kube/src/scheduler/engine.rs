@@ -48,11 +48,8 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 /// The heartbeat, even if nothing is to come.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 
-/// Gauges are reported no more often.
-const GAUGES_PERIOD: Duration = Duration::from_millis(100);
-
-/// What holds writes up is reported no more often.
-const OBSTACLES_PERIOD: Duration = Duration::from_secs(1);
+/// Gauges, and what holds writes up, are reported no more often: nobody scrapes more often, and it wakes the thread.
+const REPORT_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the engine needs to know.
 pub(crate) struct Settings {

@@ -44,6 +44,11 @@ impl Metrics {
         of("create") + of("replace") + of("delete")
     }
 
+    /// How often a slice was read by itself: what the scheduler wrote need not be.
+    pub(crate) fn slice_reads(&self) -> usize {
+        self.sum("writes_total", &[("verb", "read_slice")])
+    }
+
     /// How many complete lists of SyncTargets there were.
     pub(crate) fn lists(&self) -> usize {
         self.sum("relist_duration_seconds_count", &[("kind", SYNC_TARGET.kind)])

@@ -46,6 +46,15 @@ fn a_wrong_use_ends_with_2_and_names_both_flags() {
 }
 
 #[test]
+fn a_variable_that_is_set_to_nothing_is_as_good_as_not_set() {
+    let home = tempfile::tempdir().unwrap();
+    let names = ["EDGE_KUBE_DIR", "EDGE_KUBE_V", "EDGE_KUBE_MODE", "EDGE_KUBE_LEADER_ELECT"];
+    let run = |args: &[&str]| scheduler(&home, args).envs(names.map(|name| (name, ""))).output().unwrap();
+    ends(&run(&["--kubeconfig", "nowhere"]), 1, &["nowhere"]);
+    ends(&run(&["--out", "b"]), 2, &["--dir"]);
+}
+
+#[test]
 fn what_does_not_mend_itself_ends_with_1_and_says_what_to_do() {
     let home = tempfile::tempdir().unwrap();
     let nothing = scheduler(&home, &["--bind-address=0"]).output().unwrap();

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use super::log::{Log, Sent, outcome_label};
 use super::sync::Sync;
-use super::{GAUGES_PERIOD, LEASE_PERIOD, OBSTACLES_PERIOD, SHORTEST_SLEEP, Summary};
+use super::{LEASE_PERIOD, REPORT_PERIOD, SHORTEST_SLEEP, Summary};
 use crate::scheduler::backend::{Backend, Input, Observed, SourceId};
 use crate::scheduler::inventory::Inventory;
 use crate::scheduler::report::{Report, Verb};
@@ -42,12 +42,11 @@ struct Told {
     checks: HashMap<Kind, Option<String>>,
     /// Why a kind is not ready.
     readiness: HashMap<Kind, Option<String>>,
-    gauges: Option<Instant>,
-    obstacles: Option<Instant>,
+    /// When gauges and obstacles were told.
+    at: Option<Instant>,
     had_obstacles: bool,
-    /// Something has happened since the gauges, and since the obstacles, were told.
-    gauges_changed: bool,
-    obstacles_changed: bool,
+    /// Something has happened since.
+    changed: bool,
     leading: Option<bool>,
 }
 
@@ -226,8 +225,7 @@ impl<B: Backend> Engine<B> {
 
     /// Something has happened that gauges and obstacles may show.
     fn changed(&mut self) {
-        self.told.gauges_changed = true;
-        self.told.obstacles_changed = true;
+        self.told.changed = true;
     }
 
     /// Tells what has changed: for people in the log, for probes and metrics. Returns when there is more to tell.
@@ -238,27 +236,23 @@ impl<B: Backend> Engine<B> {
         if self.told.leading.replace(leading) != Some(leading) {
             self.report.leading(leading);
         }
-        let due = |at: Option<Instant>, period| at.is_none_or(|at| now.duration_since(at) >= period);
-        if self.told.gauges_changed && due(self.told.gauges, GAUGES_PERIOD) {
-            (self.told.gauges, self.told.gauges_changed) = (Some(now), false);
-            self.report.counts(self.publisher.counts());
-            for kind in Kind::ALL {
-                self.report.objects(kind, self.inventory.count(kind));
-            }
+        if !self.told.changed {
+            return None;
         }
-        if self.told.obstacles_changed && due(self.told.obstacles, OBSTACLES_PERIOD) {
-            (self.told.obstacles, self.told.obstacles_changed) = (Some(now), false);
-            let obstacles = self.publisher.obstacles();
-            if self.told.had_obstacles || !obstacles.is_empty() {
-                self.report.obstacles(&obstacles);
-            }
-            self.told.had_obstacles = !obstacles.is_empty();
+        if let Some(next) = self.told.at.map(|told| told + REPORT_PERIOD).filter(|&next| now < next) {
+            return Some(next - now);
         }
-        match (self.told.gauges_changed, self.told.obstacles_changed) {
-            (true, _) => Some(GAUGES_PERIOD),
-            (false, true) => Some(OBSTACLES_PERIOD),
-            (false, false) => None,
+        (self.told.at, self.told.changed) = (Some(now), false);
+        self.report.counts(self.publisher.counts());
+        for kind in Kind::ALL {
+            self.report.objects(kind, self.inventory.count(kind));
         }
+        let obstacles = self.publisher.obstacles();
+        if self.told.had_obstacles || !obstacles.is_empty() {
+            self.report.obstacles(&obstacles);
+        }
+        self.told.had_obstacles = !obstacles.is_empty();
+        None
     }
 
     fn tell_checks(&mut self) {

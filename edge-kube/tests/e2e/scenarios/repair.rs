@@ -10,6 +10,7 @@ use crate::env::{Env, Flavor};
 use crate::oracle::condition;
 use crate::recorder::Recorder;
 use crate::scenarios::small::Small;
+use crate::truth::Metrics;
 
 const LABEL: &str = "edge.kcp.io/source-placement";
 
@@ -26,6 +27,7 @@ pub(crate) fn edited_and_deleted(flavor: Flavor) {
         }]);
     });
     env.settle();
+    assert!(Metrics::read(&scheduler).unwrap().slice_reads() > 0, "changes come as a whole, not as metadata");
     small.home.patch(SLICE, "everywhere", &json!({"metadata": {"labels": {LABEL: null}}}));
     env.settle();
     small.home.patch(SLICE, "production", &json!({"metadata": {"ownerReferences": null}}));

@@ -8,6 +8,7 @@ use crate::env::{Env, Flavor};
 use crate::objects::edge_placement;
 use crate::recorder::Recorder;
 use crate::scenarios::small::Small;
+use crate::truth::Metrics;
 
 /// Writes of a status that was put off come within 10 s.
 const LONGER_THAN_ANY_DELAY: Duration = Duration::from_secs(12);
@@ -20,6 +21,7 @@ pub(crate) fn restart(flavor: Flavor) {
     let scheduler = env.ready_scheduler(&["--max-destinations-per-slice=1"]);
     env.settle();
     env.settle_status();
+    assert_eq!(Metrics::read(&scheduler).unwrap().slice_reads(), 0, "what it writes itself is read");
     assert_eq!(scheduler.terminate(), 0);
     assert_eq!(small.home.list(SLICE).len(), 5);
 
