@@ -259,33 +259,11 @@ impl Publisher {
     /// Says what may be written from now on. When it opens, everything must have been listed since it was closed: another
     /// replica may have written until then, and how it has cut the destinations is adopted.
     pub fn set_gate(&mut self, gate: Gate, now: Time) {
-        let was_closed = core::mem::replace(&mut self.gate, gate) == Gate::Closed;
-        if gate == Gate::Closed {
-            return;
-        }
-        if self.opened && was_closed {
-            self.forget_layouts();
-        }
-        if !self.opened {
-            self.opened = true;
-            let locations = core::mem::take(&mut self.locations);
-            for event in batch(locations.values()) {
-                self.take_in(event, now);
-            }
-            self.unsettled = true;
-            // Those of EdgePlacements that have a layout are looked at when it is made.
-            let slices: Vec<ObjectKey> = self.published.iter().map(|(key, _)| key.clone()).collect();
-            for key in slices {
-                let owner = self.published.placement(&key).map(|owner| self.scheduler.index().find_placement(&owner));
-                if owner.is_some_and(|id| !id.is_some_and(|id| self.scheduler.index().is_active(id))) {
-                    self.mark(&key, None);
-                }
-            }
-        }
-        if was_closed {
-            // What changed meanwhile was not looked at.
-            let outdated = self.slots.iter().filter(|(_, slot)| slot.is_outdated()).map(|(key, _)| key.clone());
-            outdated.collect::<Vec<_>>().iter().for_each(|key| self.mark(key, None));
+        match (core::mem::replace(&mut self.gate, gate), gate) {
+            (Gate::Closed, Gate::Closed) => {}
+            (_, Gate::Closed) => self.stand_by(),
+            (Gate::Closed, _) => self.set_out(now),
+            _ => {}
         }
         if gate == Gate::Open {
             for key in core::mem::take(&mut self.held_back) {
@@ -294,13 +272,51 @@ impl Publisher {
         }
     }
 
+    /// Nothing is written for the time being, be it for months: no more is kept than what there is.
+    fn stand_by(&mut self) {
+        self.forget_layouts();
+        self.causes.clear();
+    }
+
+    /// Something may be written from now on.
+    fn set_out(&mut self, now: Time) {
+        if !self.opened {
+            self.opened = true;
+            let locations = core::mem::take(&mut self.locations);
+            for event in batch(locations.values()) {
+                self.take_in(event, now);
+            }
+        }
+        self.unsettled = true;
+        // Slices of EdgePlacements that have a layout are looked at when it is made.
+        let is_active = |owner: &ObjectKey| {
+            let index = self.scheduler.index();
+            index.find_placement(owner).is_some_and(|id| index.is_active(id))
+        };
+        let slices = self.published.iter().map(|(key, _)| key);
+        let others = slices.filter(|key| self.published.placement(key).is_some_and(|owner| !is_active(&owner)));
+        let outdated = self.slots.iter().filter(|(_, slot)| slot.dirty || slot.is_outdated()).map(|(key, _)| key);
+        let keys: BTreeSet<ObjectKey> = others.chain(outdated).cloned().collect();
+        keys.iter().for_each(|key| self.mark(key, None));
+        self.review_statuses();
+    }
+
+    /// Whether what happens to slices leads to anything: not before all is known, and not while another replica leads.
+    fn is_active(&self) -> bool {
+        self.opened && self.gate != Gate::Closed
+    }
+
     /// Says which fields of a status the API has.
     pub fn set_status_fields(&mut self, fields: StatusFields) {
         if self.fields != fields {
             self.fields = fields;
-            let keys: Vec<ObjectKey> = self.scheduler.placements().collect();
-            keys.iter().for_each(|key| self.review_status(key));
+            self.review_statuses();
         }
+    }
+
+    fn review_statuses(&mut self) {
+        let keys: Vec<ObjectKey> = self.scheduler.placements().collect();
+        keys.iter().for_each(|key| self.review_status(key));
     }
 
     /// Takes in an event.

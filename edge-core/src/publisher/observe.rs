@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::slot::{Content, Doing};
-use super::{Kind, ObjectKey, ObjectMeta, Publisher, Seen, SinglePlacementSlice, Time, Timer, Trigger};
+use super::{Gate, Kind, ObjectKey, ObjectMeta, Publisher, Seen, SinglePlacementSlice, Time, Timer, Trigger};
 use crate::index::DestinationRef;
 use crate::object::CLUSTER_ANNOTATION;
 use crate::slices::{Digest, Published};
@@ -106,7 +106,7 @@ impl Publisher {
             flight.overtaken = true;
         }
         // The answer to a request in flight may be what was seen.
-        if self.opened {
+        if self.is_active() {
             self.mark(key, None);
         }
     }
@@ -202,8 +202,8 @@ impl Publisher {
         };
         let want_rows = slot.is_some_and(|slot| slot.want_rows);
         let known = self.published.get(key).is_some();
-        // Before everything is known there is no use for destinations yet.
-        let listed = !thin && (self.keep_rows || self.opened || want_rows);
+        // As long as nothing is written there is no use for destinations.
+        let listed = !thin && (self.keep_rows || self.is_active() || want_rows);
         if listed {
             self.published.insert(slice);
         } else {
@@ -282,6 +282,9 @@ impl Publisher {
         // Its destinations are nowhere now: what others wait for may have changed.
         self.wake_barred(&home);
         self.after_observing(key, Content::Nothing, now);
+        if self.gate == Gate::Closed {
+            self.tidy(&home);
+        }
     }
 
     fn after_observing(&mut self, key: &ObjectKey, content: Content, now: Time) {
@@ -294,13 +297,16 @@ impl Publisher {
         if !relevant {
             return;
         }
+        let active = self.is_active();
         let slot = self.slot(key);
         slot.content = content;
+        if !active {
+            self.tidy_slot(key);
+            return;
+        }
         let trigger = Trigger { kind: Kind::SinglePlacementSlice, key: key.clone(), since: now, count: 1 };
         let busy = slot.flight.is_some();
-        if self.opened {
-            self.mark(key, if busy { None } else { Some(trigger) });
-        }
+        self.mark(key, if busy { None } else { Some(trigger) });
         self.wake_waiters(key);
     }
 }

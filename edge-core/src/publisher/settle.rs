@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::book::{Flips, Live};
 use super::slot::{Content, Slot};
-use super::{Publisher, StatusFields, Time, Trigger};
+use super::{Gate, Publisher, StatusFields, Time, Trigger};
 use crate::delta::{Change, Delta, IdRow, PairChange, PlacementChange};
 use crate::event::{EdgePlacementRecord, Event};
 use crate::id::PlacementId;
@@ -30,6 +30,10 @@ impl Publisher {
             let number = self.scheduler.slices().events();
             for row in Delta::new(self.scheduler.index(), None).id_rows() {
                 note_flip(self.scheduler.index(), &mut self.flips, row, number);
+            }
+            if self.gate == Gate::Closed {
+                // All that is laid out then is laid out after the last one.
+                self.causes.clear();
             }
             self.cause(event.kind(), event.key(), now);
             self.follow_placements();
@@ -60,11 +64,14 @@ impl Publisher {
         let index = self.scheduler.index();
         let held =
             index.find_placement(key).is_some_and(|id| matches!(index.placements[id].state, PlacementState::Held(_)));
-        if held && self.held.insert(key.clone()) && self.opened {
+        if held && self.held.insert(key.clone()) && self.is_active() {
             self.unsettled = true;
             self.own_slices(key).iter().for_each(|slice| self.mark(slice, None));
         } else if !held {
             self.held.remove(key);
+        }
+        if self.gate == Gate::Closed {
+            self.tidy(key);
         }
     }
 
@@ -94,7 +101,7 @@ impl Publisher {
             }
             let own: Vec<ObjectKey> = self.own_slices(&key);
             for slice in own {
-                if self.opened {
+                if self.is_active() {
                     self.mark(&slice, None);
                 }
             }

@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 use super::blocks::Access;
 use super::book::backoff;
 use super::slot::Slot;
-use super::{Action, Failure, ObjectKey, Outcome, Publisher, Request, StatusFields, StatusWrite, Subject, Time, Timer};
+use super::{
+    Action, Failure, Gate, ObjectKey, Outcome, Publisher, Request, StatusFields, StatusWrite, Subject, Time, Timer,
+};
 use crate::event::EdgePlacementRecord;
 use crate::id::PlacementId;
 use crate::index::PlacementState;
@@ -79,7 +81,7 @@ impl StatusBook {
 impl Publisher {
     /// The status of an EdgePlacement may have changed.
     pub(super) fn review_status(&mut self, placement: &ObjectKey) {
-        if self.fields == StatusFields::Off {
+        if self.fields == StatusFields::Off || self.gate == Gate::Closed {
             return;
         }
         let Some(book) = self.books.get_mut(placement) else { return };
@@ -315,8 +317,11 @@ impl Publisher {
         self.review_status(placement);
     }
 
-    /// Forgets an EdgePlacement that is gone, when nothing of it is left.
-    fn tidy(&mut self, placement: &ObjectKey) {
+    /// Forgets an EdgePlacement, if it is gone and nothing of it is left.
+    pub(super) fn tidy(&mut self, placement: &ObjectKey) {
+        if self.scheduler.index().find_placement(placement).is_some() {
+            return;
+        }
         let idle = self.books.get(placement).is_some_and(|book| {
             book.dirty.is_empty() && book.in_flight == 0 && book.queued == 0 && !book.reading && !book.stalled
         });

@@ -7,6 +7,7 @@
 
 mod collisions;
 mod cost;
+mod months;
 mod names;
 mod selectors;
 

@@ -8,7 +8,6 @@ use crate::publisher::Time;
 
 /// What a replica learns.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are the largest")]
 pub(super) enum Told {
     /// What a list says there is.
     Shown(Shown),
