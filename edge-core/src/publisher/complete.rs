@@ -68,6 +68,10 @@ impl Publisher {
                 self.failed(key, flight, Failure::Unknown(String::from("unexpected answer")), access, now);
             }
         }
+        if self.slot(key).home != home {
+            // What was sent tells nothing without the record of what came and went since.
+            self.slot(key).forget_ranges();
+        }
         if creates {
             self.note_helper(key, &home);
         }
