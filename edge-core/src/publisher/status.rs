@@ -53,7 +53,8 @@ impl StatusBook {
     /// The EdgePlacement changed, or went.
     pub(super) fn spec(&mut self, record: Option<&EdgePlacementRecord>) {
         let Some(record) = record else {
-            *self = Self::default();
+            let Self { queued, in_flight, .. } = core::mem::take(self);
+            *self = Self { queued, in_flight, ..Self::default() };
             return;
         };
         if self.uid != record.uid {
@@ -315,6 +316,7 @@ impl Publisher {
             }
         }
         self.review_status(placement);
+        self.tidy(placement);
     }
 
     /// Forgets an EdgePlacement, if it is gone and nothing of it is left.
@@ -323,7 +325,8 @@ impl Publisher {
             return;
         }
         let idle = self.books.get(placement).is_some_and(|book| {
-            book.dirty.is_empty() && book.in_flight == 0 && book.queued == 0 && !book.reading && !book.stalled
+            let at_work = book.in_flight > 0 || book.reading || book.status.in_flight.is_some();
+            book.dirty.is_empty() && book.queued == 0 && !at_work && !book.stalled
         });
         if idle && self.published.slices_of(placement).next().is_none() {
             self.books.remove(placement);

@@ -326,3 +326,23 @@ fn what_was_written_to_one_that_is_gone_says_nothing_of_the_next() {
     assert_eq!(table.succeed().metadata.uid, slice.metadata.uid);
     assert_eq!(table.status().spec_generation, Some(1));
 }
+
+#[test]
+fn an_answer_about_one_that_is_gone_is_no_answer_about_the_next() {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(StatusFields::All);
+    let mut table = table.open();
+    let _ = table.succeed();
+    let former = table.poll().unwrap();
+    table.publisher.apply(&Event::EdgePlacement(key("p"), None), table.now);
+    table.placement("p", "uid-q", 1);
+    let read = table.poll().unwrap();
+    table.publisher.complete(read.id, Outcome::Placement { uid: "uid-q".into() }, table.now);
+    let _ = table.succeed();
+    assert_eq!(table.poll(), None, "one status at a time");
+    table.publisher.complete(former.id, Outcome::StatusWritten, table.now);
+    let request = table.poll().unwrap();
+    table.fail(&request, Failure::NotDone("503".into()));
+    let _ = table.wait();
+    assert_eq!(table.status().spec_generation, Some(1));
+}
