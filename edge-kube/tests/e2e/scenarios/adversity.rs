@@ -139,8 +139,8 @@ impl Run {
             let answer = small.inventory.client.send(Method::GET, &small.inventory.path(SYNC_TARGET), None).unwrap();
             answer["metadata"]["resourceVersion"].as_str().unwrap().to_owned()
         };
-        // What the server remembers when it comes again begins after that version.
-        small.inventory.patch(SYNC_TARGET, &target(0), &json!({"metadata": {"annotations": {"later": "yes"}}}));
+        // What the server remembers when it comes again begins later than what is known of SyncTargets.
+        small.home.patch(SLICE, "production", &json!({"metadata": {"annotations": {"example.com/later": "yes"}}}));
         env.kubernetes().kill();
         truth::wait_unready(env, &self.scheduler, "no connection to the server");
         self.proxy.set(Network::Away);
