@@ -2,9 +2,9 @@
 //!
 //! Above the maximum a slice is cut at the Location boundary nearest its middle if each side keeps a quarter of the
 //! maximum, else in the middle; a range of more than two maxima is cut into slices that are 75 to 90 % full. A slice that
-//! is a quarter full or less joins a neighbour when both together are at most three quarters. Only slices that are
-//! rewritten anyway are considered, so a clean restart writes nothing. It follows that two neighbours are together more
-//! than half full, and that D destinations take at most 4·D/N + 1 slices.
+//! is less than a quarter full joins a neighbour when both together are at most three quarters. Only slices that are
+//! rewritten anyway are considered, so a clean restart writes nothing. It follows that two neighbours are together at
+//! least half full, and that D destinations take at most 4·D/N + 1 slices.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;

@@ -5,7 +5,7 @@ use edge_core::selector::validate_name;
 use edge_core::slices::SOURCE_PLACEMENT;
 
 use crate::cost::{Cost, alone};
-use crate::{bare, everywhere, location, publish, scheduler, sync_target};
+use crate::{bare, everywhere, location, publish, scheduler};
 
 /// Names of 253 characters that are the same for the first 200: slices, labels and owners are still told apart.
 #[test]
@@ -47,6 +47,12 @@ fn slices_of_the_longest_names() {
     let largest = published.iter().map(|(_, slice)| serde_json::to_string(slice).unwrap().len()).max().unwrap();
     println!("the largest slice: {largest} bytes");
     assert!(largest < crate::LARGEST, "{largest} bytes");
+    // A restart adopts small slices, whose fences are at names that the index has.
+    let published = publish(&mut crate::scheduler(4, &events));
+    let mut restarted = crate::scheduler(4, &events);
+    let ((), cost) = Cost::of(|| restarted.settle(&published));
+    cost.is_at_most("250 slices of the longest names", 28_000, 5_900_000);
+    assert!(restarted.plan(&published).is_empty());
 }
 
 /// Every workspace may have a Location `default`. Names that are equal are told apart by their clusters, one EdgePlacement

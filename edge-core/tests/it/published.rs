@@ -142,6 +142,20 @@ fn a_uid_that_is_unknown_stays_as_it_is_published() {
 }
 
 #[test]
+fn an_annotation_that_names_another_placement_goes() {
+    let (mut first, mut published) = (scheduler(&FOUR), Published::default());
+    publish(&mut first, &mut published);
+    // That of its own is of no use, and no harm.
+    for (name, writes) in [("p", 0), ("q", 1)] {
+        edit(&mut published, "p", |slice| {
+            slice.metadata.annotations.insert(SOURCE_PLACEMENT.into(), name.into());
+        });
+        assert_eq!(publish(&mut scheduler(&FOUR), &mut published).len(), writes, "{name}");
+    }
+    assert!(!published.get(&key("p")).unwrap().metadata.annotations.contains_key(SOURCE_PLACEMENT));
+}
+
+#[test]
 fn a_slice_whose_fence_cannot_be_read_has_no_range() {
     let five = [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "5")];
     let (mut first, mut published) = (scheduler(&five), Published::default());
