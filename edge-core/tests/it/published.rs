@@ -19,14 +19,23 @@ fn sync_target(name: &str, uid: &str) -> Event {
 
 /// The EdgePlacement `p` has these SyncTargets; a slice holds four.
 fn scheduler(sync_targets: &[(&str, &str)]) -> Scheduler {
-    let mut placement = EdgePlacement::default();
-    placement.metadata.uid = "uid-p".into();
-    placement.spec.location_selectors.push(LabelSelector::default());
+    placements(&["p"], sync_targets)
+}
+
+fn placement(name: &str) -> Event {
+    let mut object = EdgePlacement::default();
+    object.metadata.uid = format!("uid-{name}");
+    object.spec.location_selectors.push(LabelSelector::default());
+    Event::edge_placement(key(name), object)
+}
+
+fn placements(names: &[&str], sync_targets: &[(&str, &str)]) -> Scheduler {
     let mut location = Location::default();
     location.spec.resource =
         Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
     location.spec.instance_selector = Some(LabelSelector::default());
-    let mut events = vec![Event::edge_placement(key("p"), placement), Event::location(key("l"), location)];
+    let mut events = vec![Event::location(key("l"), location)];
+    events.extend(names.iter().map(|name| placement(name)));
     events.extend(sync_targets.iter().map(|(name, uid)| sync_target(name, uid)));
     let mut scheduler = Scheduler::new(Options::default().with_max_destinations_per_slice(4).unwrap());
     scheduler.apply_batch(&events);
@@ -157,12 +166,9 @@ fn an_annotation_that_names_another_placement_goes() {
 
 #[test]
 fn a_slice_whose_fence_cannot_be_read_has_no_range() {
-    let five = [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "5")];
-    let (mut first, mut published) = (scheduler(&five), Published::default());
-    let writes = publish(&mut first, &mut published);
-    let [(_, one), (_, other)] = &writes[..] else { panic!("{writes:?}") };
-    let further = if one == "p" { other } else { one };
-    let fence = published.get(&key(further)).unwrap().metadata.annotations[FENCE_ANNOTATION].clone();
+    let (mut published, further) = (Published::default(), further());
+    publish(&mut scheduler(&FIVE), &mut published);
+    let fence = published.get(&key(&further)).unwrap().metadata.annotations[FENCE_ANNOTATION].clone();
     let name = fence.rsplit('/').next().unwrap();
     for (annotation, is_range) in [
         (format!("v1/0/ws/l/{name}"), true),
@@ -174,7 +180,7 @@ fn a_slice_whose_fence_cannot_be_read_has_no_range() {
         (format!("v1/0/ws/m/{name}"), false),
     ] {
         let mut published = published.clone();
-        edit(&mut published, further, |slice| {
+        edit(&mut published, &further, |slice| {
             slice.metadata.annotations.insert(FENCE_ANNOTATION.into(), annotation.clone());
         });
         // The destinations have room in one slice now.
@@ -182,4 +188,82 @@ fn a_slice_whose_fence_cannot_be_read_has_no_range() {
         publish(&mut scheduler, &mut published);
         assert_eq!(scheduler.slice_count(&key("p")), if is_range { 2 } else { 1 }, "{annotation}");
     }
+}
+
+// === Names ===
+
+const FIVE: [(&str, &str); 5] = [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "5")];
+
+/// The name of the second slice of `p`, which has five destinations.
+fn further() -> String {
+    let mut writes = publish(&mut scheduler(&FIVE), &mut Published::default());
+    writes.retain(|(_, name)| name != "p");
+    writes.remove(0).1
+}
+
+#[test]
+fn a_slice_leaves_a_name_to_a_placement_and_to_nobody_else() {
+    let further = further();
+    let (mut first, mut published) = (scheduler(&FIVE), Published::default());
+    publish(&mut first, &mut published);
+    published.insert_unreadable(key(&further.replace("p-", "q-")));
+    assert_eq!(publish(&mut first, &mut published), [], "a name that only ends so");
+    // With nothing published, too.
+    let mut both = placements(&["p", &further], &FIVE);
+    let mut published = Published::default();
+    publish(&mut both, &mut published);
+    for name in ["p", &further] {
+        let slices: Vec<_> = published.slices_of(&key(name)).map(|(name, _)| name).collect();
+        assert!(slices.len() == 2 && slices.contains(&name), "{name}: {slices:?}");
+    }
+}
+
+/// Does the writes as a server would: what is created must have a free name. Nothing that is wanted is missing meanwhile.
+fn carry_out(names: &[&str], published: &mut Published) -> Vec<(Verb, String)> {
+    let mut scheduler = placements(names, &FOUR);
+    let writes = scheduler.plan(published);
+    for write in &writes {
+        let is_free = published.get(&write.key).is_none() && !published.is_foreign(&write.key);
+        assert_eq!(is_free, write.verb == Verb::Create, "{write:?}");
+        published.apply(write);
+        for name in names {
+            let rows = published.slices_of(&key(name)).map(|(_, slice)| slice.destinations.len());
+            assert!(rows.sum::<usize>() >= 4, "{name} has lost something");
+        }
+    }
+    assert!(scheduler.plan(published).is_empty());
+    writes.into_iter().map(|write| (write.verb, write.key.name)).collect()
+}
+
+/// The slice of each has the name of the one before; that of the first has `last`.
+fn shifted(names: &[&str], last: &str) -> Published {
+    let mut right = Published::default();
+    publish(&mut placements(names, &FOUR), &mut right);
+    let names = [&[last], names].concat();
+    let slices = names.windows(2).map(|pair| {
+        let mut slice = right.get(&key(pair[1])).unwrap().clone();
+        slice.metadata.name = pair[0].into();
+        slice
+    });
+    slices.collect()
+}
+
+#[test]
+fn slices_wait_for_a_name_until_another_placement_leaves_it() {
+    let names = ["p", "q", "r", "s"];
+    let deletes = |writes: &[(Verb, String)]| writes.iter().filter(|write| write.0 == Verb::Delete).count();
+    let create = |name: &str| (Verb::Create, name.to_owned());
+    // One name is free: all move on, one after the other.
+    let writes = carry_out(&names, &mut shifted(&names, "o"));
+    assert!(writes.len() == 8 && deletes(&writes) == 4, "{writes:?}");
+    assert!(names.iter().all(|name| writes.contains(&create(name))));
+    // None is free: a helper stands in for one.
+    let writes = carry_out(&names, &mut shifted(&names, "s"));
+    assert!(writes.len() == 10 && deletes(&writes) == 5, "{writes:?}");
+    let helper = writes.iter().find(|(verb, name)| *verb == Verb::Create && !names.contains(&&**name)).unwrap();
+    // Its name may be another's.
+    let mut published = shifted(&names, "s");
+    published.insert_unreadable(key(&helper.1));
+    let writes = carry_out(&names, &mut published);
+    assert!(writes.len() == 10 && !writes.contains(&helper), "{writes:?}");
 }
