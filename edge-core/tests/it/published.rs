@@ -2,7 +2,8 @@
 
 use edge_core::event::Event;
 use edge_core::object::{
-    EdgePlacement, LabelSelector, Location, ObjectKey, OwnerReference, ResourceRef, SinglePlacementSlice, SyncTarget,
+    EdgePlacement, LabelSelector, LabelSelectorRequirement, Location, ObjectKey, OwnerReference, ResourceRef,
+    SinglePlacementSlice, SyncTarget,
 };
 use edge_core::scheduler::{Options, Scheduler};
 use edge_core::slices::{Digest, FENCE_ANNOTATION, Published, SOURCE_PLACEMENT, Verb};
@@ -208,6 +209,10 @@ fn a_slice_leaves_a_name_to_a_placement_and_to_nobody_else() {
     publish(&mut first, &mut published);
     published.insert_unreadable(key(&further.replace("p-", "q-")));
     assert_eq!(publish(&mut first, &mut published), [], "a name that only ends so");
+    let mut published = Published::default();
+    published.insert_unreadable(key(&further));
+    let writes = publish(&mut scheduler(&FIVE), &mut published);
+    assert!(writes.len() == 2 && !writes.contains(&(Verb::Create, further.clone())), "{writes:?}");
     // With nothing published, too.
     let mut both = placements(&["p", &further], &FIVE);
     let mut published = Published::default();
@@ -215,6 +220,28 @@ fn a_slice_leaves_a_name_to_a_placement_and_to_nobody_else() {
     for name in ["p", &further] {
         let slices: Vec<_> = published.slices_of(&key(name)).map(|(name, _)| name).collect();
         assert!(slices.len() == 2 && slices.contains(&name), "{name}: {slices:?}");
+    }
+}
+
+#[test]
+fn the_empty_slice_of_an_invalid_placement_tells_its_range_if_it_has_not_the_name() {
+    let mut invalid = EdgePlacement::default();
+    let requirement = LabelSelectorRequirement { key: "a".into(), operator: "in".into(), values: Vec::new() };
+    let selector = LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() };
+    invalid.spec.location_selectors.push(selector);
+    for is_taken in [false, true] {
+        let (mut scheduler, mut published) = (scheduler(&FOUR), Published::default());
+        let _ = scheduler.apply(&Event::edge_placement(key("p"), invalid.clone()));
+        if is_taken {
+            published.insert_unreadable(key("p"));
+        }
+        let writes = publish(&mut scheduler, &mut published);
+        assert_eq!((writes.len(), writes[0].1 == "p"), (1, !is_taken));
+        let fence = published.get(&key(&writes[0].1)).unwrap().metadata.annotations.get(FENCE_ANNOTATION);
+        assert_eq!(fence.map(String::as_str), is_taken.then_some("v1/1///"));
+        // It is the first one once the EdgePlacement is valid.
+        let _ = scheduler.apply(&placement("p"));
+        assert_eq!(publish(&mut scheduler, &mut published), [(Verb::Replace, writes[0].1.clone())]);
     }
 }
 
