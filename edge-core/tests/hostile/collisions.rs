@@ -49,6 +49,10 @@ fn labels_that_set_every_bit_of_the_signature() {
             assert_eq!(scheduler.apply(&sync_target("c", "s0", labels.into_iter())).rows().count(), 1, "k{i}");
         }
     }
+    for value in ["w", "v"] {
+        let labels = full().map(|(key, _)| (key.clone(), key.replace('k', value)));
+        assert_eq!(scheduler.apply(&sync_target("c", "s0", labels)).rows().count(), 200, "all labels at once");
+    }
     // Where there is one label, its bit and its key's may be the same.
     for (i, label) in full().enumerate() {
         let asks = LabelSelector { match_labels: [label.clone()].into(), ..LabelSelector::default() };

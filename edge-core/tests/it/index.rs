@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use edge_core::delta::OwnedRow;
-use edge_core::event::Event;
+use edge_core::event::{Event, batch};
 use edge_core::index::Index;
 use edge_core::object::{Destination, Kind, LabelSelector, ObjectKey};
 use edge_core::testing::{Change, IndexMachine, Instances, Op, Script, Tags};
@@ -69,7 +69,7 @@ proptest! {
     #[test]
     fn a_batch_is_one_change(case in cases(40, 30), hash in 0..HASHES.len()) {
         let script = case.script();
-        let mut index = HASHES[hash].map_or_else(Index::new, Index::with_hash);
+        let [mut index, mut other] = [(); 2].map(|()| HASHES[hash].map_or_else(Index::new, Index::with_hash));
         let start: Vec<Event> = script.start.iter().map(Change::event).collect();
         // An EdgePlacement that becomes valid or invalid has other rows.
         let changes = script.ops.iter().flat_map(|op| match op {
@@ -81,7 +81,9 @@ proptest! {
         for events in [start, later] {
             let before = all_destinations(&index, &script);
             let rows = index.apply_batch(&events);
-            let after = all_destinations(&index, &script);
+            batch(&events).into_iter().for_each(|event| drop(other.apply(event)));
+            let after = all_destinations(&other, &script);
+            prop_assert_eq!(&all_destinations(&index, &script), &after);
             let row = |diff| move |(key, row): &(ObjectKey, Destination)| (key.clone(), row.clone(), diff);
             let mut expected: Vec<OwnedRow> = before.difference(&after).map(row(-1)).collect();
             expected.extend(after.difference(&before).map(row(1)));

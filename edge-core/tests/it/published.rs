@@ -175,7 +175,7 @@ fn a_slice_whose_fence_cannot_be_read_has_no_range() {
         (format!("v1/0/ws/l/{name}"), true),
         (format!("v2/0/ws/l/{name}"), false),
         (format!("v1/0/ws/l/{name}/"), false),
-        (format!("v1/0/ws/l"), false),
+        ("v1/0/ws/l".to_owned(), false),
         (format!("v1/x/ws/l/{name}"), false),
         (format!("v1/1/ws/l/{name}"), false),
         (format!("v1/0/ws/m/{name}"), false),
@@ -292,5 +292,5 @@ fn slices_wait_for_a_name_until_another_placement_leaves_it() {
     let mut published = shifted(&names, "s");
     published.insert_unreadable(key(&helper.1));
     let writes = carry_out(&names, &mut published);
-    assert!(writes.len() == 10 && !writes.contains(&helper), "{writes:?}");
+    assert!(writes.len() == 10 && !writes.contains(helper), "{writes:?}");
 }
