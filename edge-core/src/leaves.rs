@@ -137,6 +137,9 @@ impl<T: Copy> Leaves<T> {
     pub(crate) fn internal_validate(&self, cmp: impl Fn(T, T) -> Ordering) {
         assert_eq!(self.len, self.leaves.iter().map(Vec::len).sum::<usize>(), "length");
         assert!(self.leaves.iter().all(|leaf| !leaf.is_empty() && leaf.len() <= LEAF_MAX), "leaf size");
+        // Of two neighbours one is not small.
+        assert!(self.leaves.len() <= 2 * self.len / LEAF_MIN + 1, "number of leaves");
+        assert!(self.leaves.capacity() <= (4 * self.leaves.len() + 3).max(8), "room for leaves");
         assert!(self.iter().zip(self.iter().skip(1)).all(|(a, b)| cmp(a, b).is_lt()), "order");
     }
 }

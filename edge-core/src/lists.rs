@@ -95,7 +95,7 @@ mod tests {
         lists.insert(id(1), 0, 5);
         assert_eq!(lists.get(id(3)), [1, 2]);
         assert_eq!(lists.iter().map(|(id, list)| (id.index(), list.len())).collect::<Vec<_>>(), [(1, 1), (3, 2)]);
-        assert_eq!((lists.remove(id(3), 0), lists.remove(id(3), 5)), (Some(1), None));
+        assert_eq!((lists.remove(id(3), 0), lists.remove(id(3), 1)), (Some(1), None));
         assert_eq!(lists.take(id(3)), [2]);
         assert_eq!(
             (lists.lists.len(), lists.get(id(1))),

@@ -102,4 +102,12 @@ mod tests {
             assert_eq!(suffix_of(other), None, "{other}");
         }
     }
+
+    #[test]
+    fn a_name_is_cut_as_little_as_need_be() {
+        let long = "n".repeat(300);
+        assert_eq!(with_suffix(&long, 1), alloc::format!("{}-{:016x}", "n".repeat(236), 1));
+        assert_eq!(label_value(&long).0.len(), 63);
+        assert_eq!(with_suffix(&alloc::format!("n{}", "é".repeat(300)), 1), alloc::format!("n-{:016x}", 1));
+    }
 }

@@ -57,7 +57,6 @@ impl Published {
     /// A slice of this name exists but cannot be read: nothing is known of it, so it is left alone.
     pub fn insert_unreadable(&mut self, key: ObjectKey) {
         self.remove(&key);
-        self.names_version += 1;
         self.foreign.insert(key);
     }
 

@@ -2,9 +2,9 @@
 //!
 //! Above the maximum a slice is cut at the Location boundary nearest its middle if each side keeps a quarter of the
 //! maximum, else in the middle; a range of more than two maxima is cut into slices that are 75 to 90 % full. A slice that
-//! is a quarter full or less joins a neighbour when both together are at most three quarters. Only slices that are
-//! rewritten anyway are considered, so a clean restart writes nothing. It follows that two neighbours are together more
-//! than half full, and that D destinations take at most 4·D/N + 1 slices.
+//! is less than a quarter full joins a neighbour when both together are at most three quarters. Only slices that are
+//! rewritten anyway are considered, so a clean restart writes nothing. It follows that two neighbours are together at
+//! least half full, and that D destinations take at most 4·D/N + 1 slices.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -225,7 +225,7 @@ fn cuts(segments: &[Segment], max: usize) -> Vec<usize> {
         })
         .collect();
     let total = end;
-    let (low, high) = ((3 * max).div_ceil(4).max(1), (9 * max / 10).max(1));
+    let (low, high) = ((3 * max).div_ceil(4), (9 * max / 10).max(1));
     let target = (17 * max / 20).max(1);
     let mut cuts = Vec::new();
     let mut from = 0;
@@ -237,7 +237,7 @@ fn cuts(segments: &[Segment], max: usize) -> Vec<usize> {
     if total - from > max {
         let rest = total - from;
         // Each side at least a quarter, and neither too full again.
-        let least = max.div_ceil(4).max(rest - max).max(1);
+        let least = max.div_ceil(4).max(rest - max);
         let cut = nearest(&boundaries, from + rest / 2, from + least, from + rest - least);
         cuts.push(cut.unwrap_or(from + rest.div_ceil(2)));
     }
@@ -278,6 +278,42 @@ mod tests {
         assert_eq!(cuts(&segments(&[5000]), 1000), [850, 1700, 2550, 3400, 4200]);
         assert_eq!(cuts(&segments(&[760, 4240]), 1000), [760, 1610, 2460, 3310, 4155]);
         assert_eq!(cuts(&segments(&[1; 5]), 1), [1, 2, 3, 4]);
+    }
+
+    /// The boundary nearest `target` of those that are good, the lower one of two.
+    fn nearest_of(boundaries: &[usize], target: usize, is_good: impl Fn(usize) -> bool) -> Option<usize> {
+        let good = boundaries.iter().copied().filter(|&boundary| is_good(boundary));
+        good.min_by_key(|&boundary| (boundary.abs_diff(target), boundary))
+    }
+
+    #[test]
+    fn each_cut_is_at_the_best_boundary_of_all() {
+        // Of 7 and less than 4 no whole number is from 75 to 85 %.
+        for max in (4..=23_usize).filter(|&max| max != 7) {
+            for (count, longest) in (0..40).flat_map(|count| [1, 2, 3, 5, 9, 30].map(|longest| (count, longest))) {
+                let lens: Vec<usize> = (0..count).map(|i| (i * i + max) % longest + i % 2).collect();
+                let boundaries: Vec<usize> = (1..=count).map(|i| lens[..i].iter().sum()).collect();
+                let total: usize = lens.iter().sum();
+                let mut from = 0;
+                let mut expected = Vec::new();
+                while total - from > max {
+                    let rest = total - from;
+                    from = if rest > 2 * max {
+                        let target = from + 17 * max / 20;
+                        let is_good = |part: usize| 4 * part >= 3 * max && 10 * part <= 9 * max;
+                        nearest_of(&boundaries, target, |at| at > from && is_good(at - from)).unwrap_or(target)
+                    } else {
+                        let is_good = |part: usize| 4 * part >= max && part <= max;
+                        let at = nearest_of(&boundaries, from + rest / 2, |at| {
+                            at > from && at < total && is_good(at - from) && is_good(total - at)
+                        });
+                        at.unwrap_or(from + rest.div_ceil(2))
+                    };
+                    expected.push(from);
+                }
+                assert_eq!(cuts(&segments(&lens), max), expected, "max {max}: {lens:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use super::{Change, Op, Oracle, Script, Wanted, shuffle};
 use crate::delta::{OwnedRow, consolidate};
-use crate::event::Event;
-use crate::index::{DestinationRef, Index, PlacementWhy, SelectorWhy};
+use crate::event::{Event, Holds};
+use crate::index::{ClauseWhy, DestinationRef, Index, LocationWhy, PlacementWhy, SelectorWhy, SyncTargetWhy};
 use crate::object::{Destination, Kind, ObjectKey};
 use crate::selector::Labels;
 
@@ -266,36 +266,78 @@ impl IndexMachine {
     /// The questions about single objects, for all of them.
     fn check_why(&self) {
         let known = self.known_rows();
-        for (sync_target, record, labels) in self.oracle.sync_targets() {
-            let mut placements_of = Vec::new();
-            for (placement, _) in self.oracle.placements() {
-                for (location, ..) in self.oracle.locations() {
+        let mut placements_of: BTreeMap<&ObjectKey, Vec<(ObjectKey, ObjectKey)>> = BTreeMap::new();
+        for (placement, _) in self.oracle.placements() {
+            let rows = known.get(placement);
+            for (location, ..) in self.oracle.locations() {
+                let selected = self.check_why_selected(placement, location);
+                for (sync_target, record, labels) in self.oracle.sync_targets() {
                     let destination = Destination {
                         cluster: location.cluster.clone(),
                         location_name: location.name.clone(),
                         sync_target_name: sync_target.name.clone(),
                         sync_target_uid: record.uid.clone(),
                     };
-                    let rows = known.get(placement);
-                    let expected =
-                        rows.is_some_and(|rows| rows.contains(&destination)) && location.cluster == sync_target.cluster;
+                    let same_cluster = location.cluster == sync_target.cluster;
+                    let is_destination = same_cluster && rows.is_some_and(|rows| rows.contains(&destination));
                     let why = self.index.why(placement, location, sync_target).unwrap();
-                    assert_eq!(why.is_destination, expected, "{placement} {location} {sync_target}");
-                    assert_eq!(why.placement == PlacementWhy::Active, rows.is_some());
-                    assert_eq!(why.sync_target.labels_known, labels.is_some());
-                    assert_eq!(why.sync_target.same_cluster, location.cluster == sync_target.cluster);
-                    if let SelectorWhy::Clause(clause) = &why.sync_target.selector {
-                        assert_eq!(clause.matches && why.sync_target.same_cluster && why.location.selected, expected);
+                    assert_eq!(why.is_destination, is_destination, "{placement} {location} {sync_target}");
+                    assert_eq!(Some(&why.location), selected.as_ref());
+                    assert_eq!(why.placement, self.placement_why(placement));
+                    let selector = self.selector_why(location, labels);
+                    if let SelectorWhy::Clause(clause) = &selector {
+                        assert_eq!(clause.matches && same_cluster && why.location.selected, is_destination);
                     }
-                    if why.location.labels_known && rows.is_some() {
-                        assert_eq!(why.location.clauses.iter().any(|clause| clause.matches), why.location.selected);
-                    }
-                    if expected {
-                        placements_of.push((placement.clone(), location.clone()));
+                    assert_eq!(
+                        why.sync_target,
+                        SyncTargetWhy { same_cluster, labels_known: labels.is_some(), selector }
+                    );
+                    if is_destination {
+                        placements_of.entry(sync_target).or_default().push((placement.clone(), location.clone()));
                     }
                 }
             }
-            assert_eq!(self.index.placements_of(sync_target), placements_of);
+        }
+        for (sync_target, ..) in self.oracle.sync_targets() {
+            assert_eq!(self.index.placements_of(sync_target), placements_of.remove(sync_target).unwrap_or_default());
+        }
+    }
+
+    fn check_why_selected(&self, placement: &ObjectKey, location: &ObjectKey) -> Option<LocationWhy> {
+        let why = self.index.why_selected(placement, location);
+        let (_, record) = self.oracle.placements().find(|(key, _)| *key == placement)?;
+        let (.., labels) = self.oracle.locations().find(|(key, ..)| *key == location)?;
+        let selectors = record.selectors.iter().flatten().filter(|_| !record.deleting);
+        let consistent = selectors.filter(|selector| selector.contradiction().is_none());
+        let evaluate = |selector| ClauseWhy::evaluate(selector, labels.unwrap_or(&Labels::default()));
+        let clauses: BTreeSet<ClauseWhy> = consistent.map(evaluate).collect();
+        let selected = match labels {
+            Some(_) => clauses.iter().any(|clause| clause.matches),
+            // What its slices said.
+            None => why.as_ref()?.selected,
+        };
+        let expected = LocationWhy { selected, labels_known: labels.is_some(), clauses: clauses.into_iter().collect() };
+        assert_eq!(why.as_ref(), Some(&expected), "{placement} {location}");
+        why
+    }
+
+    fn placement_why(&self, placement: &ObjectKey) -> PlacementWhy {
+        let (_, record) = self.oracle.placements().find(|(key, _)| *key == placement).unwrap();
+        match &record.selectors {
+            _ if record.deleting => PlacementWhy::Deleting,
+            Err(invalid) => PlacementWhy::Invalid(invalid.clone()),
+            Ok(_) => PlacementWhy::Active,
+        }
+    }
+
+    fn selector_why(&self, location: &ObjectKey, labels: Option<&Labels>) -> SelectorWhy {
+        let (_, record, _) = self.oracle.locations().find(|(key, ..)| *key == location).unwrap();
+        match &record.holds {
+            Err(invalid) => SelectorWhy::Frozen(invalid.clone()),
+            Ok(Holds::Matching(selector)) if selector.contradiction().is_none() => {
+                SelectorWhy::Clause(ClauseWhy::evaluate(selector, labels.unwrap_or(&Labels::default())))
+            }
+            Ok(_) => SelectorWhy::Nothing,
         }
     }
 

@@ -17,7 +17,7 @@ use edge_core::scheduler::Scheduler;
 use siphasher::sip::SipHasher24;
 
 use crate::cost::{Cost, alone};
-use crate::{bare, everywhere, location, options, publish, scheduler, sync_target};
+use crate::{bare, everywhere, expression, location, options, publish, scheduler, sync_target};
 
 fn siphash(parts: &[&[u8]]) -> u64 {
     let mut hasher = SipHasher24::new_with_keys(0, 0);
@@ -37,12 +37,37 @@ fn labels_that_set_every_bit_of_the_signature() {
     };
     events.extend((0..200).map(|i| location("c", &format!("l{i}"), asks(i))));
     events.push(everywhere("c", "everywhere"));
-    let (scheduler, cost) = Cost::of(|| scheduler(1000, &events));
+    let (mut scheduler, cost) = Cost::of(|| scheduler(1000, &events));
     // Sixty thousand labels: sixteen bytes each, and a place in a list.
     cost.is_at_most("200 SyncTargets of up to 400 labels", 60_000 * 40, 60_000 * 60);
     // The i-th asks for a label that those up to the i-th have.
     let count = scheduler.index().destination_count(&ObjectKey::new("c", "everywhere"));
     assert_eq!(count, Some((1..=200).sum()));
+    // A label that goes and comes again is one that a single Location asks for.
+    for i in 0..200 {
+        for labels in [full().filter(|(key, _)| *key != format!("k{i}")).collect::<Vec<_>>(), full().collect()] {
+            assert_eq!(scheduler.apply(&sync_target("c", "s0", labels.into_iter())).rows().count(), 1, "k{i}");
+        }
+    }
+    for value in ["w", "v"] {
+        let labels = full().map(|(key, _)| (key.clone(), key.replace('k', value)));
+        assert_eq!(scheduler.apply(&sync_target("c", "s0", labels)).rows().count(), 200, "all labels at once");
+    }
+    // Where there is one label, its bit and its key's may be the same.
+    for (i, label) in full().enumerate() {
+        let asks = LabelSelector { match_labels: [label.clone()].into(), ..LabelSelector::default() };
+        assert_eq!(scheduler.apply(&location("one", &format!("l{i}"), asks)).rows().count(), 0);
+        assert_eq!(scheduler.apply(&sync_target("one", &format!("s{i}"), [label].into_iter())).rows().count(), 1);
+    }
+    // A key that none of them has, asked for alone, and with more expressions than there are labels.
+    let missing = || expression("missing".into(), "Exists", &[]);
+    let alone = LabelSelector { match_expressions: vec![missing()], ..LabelSelector::default() };
+    assert_eq!(scheduler.apply(&location("c", "none", alone)).rows().count(), 0);
+    let mut selector = LabelSelector { match_labels: full().collect(), ..LabelSelector::default() };
+    selector.match_expressions.push(expression("another".into(), "NotIn", &["x".into()]));
+    assert_eq!(scheduler.apply(&location("c", "all", selector.clone())).rows().count(), 1);
+    selector.match_expressions.push(missing());
+    assert_eq!(scheduler.apply(&location("c", "all", selector)).rows().count(), 1, "it goes again");
 }
 
 static HASHED: AtomicUsize = AtomicUsize::new(0);

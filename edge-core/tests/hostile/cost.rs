@@ -15,11 +15,13 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes that were kept, and all that were allocated, those that were freed again included.
+/// Bytes that were kept, and all that were allocated, those that were freed again included; and how often something was moved
+/// since its room grew or shrank.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     kept: usize,
     allocated: usize,
+    moves: usize,
 }
 
 impl Cost {
@@ -28,7 +30,7 @@ impl Cost {
         let result = work();
         let change = region.change();
         let kept = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
-        (result, Self { kept, allocated: change.bytes_allocated })
+        (result, Self { kept, allocated: change.bytes_allocated, moves: change.reallocations })
     }
 
     /// `cargo test -- --nocapture` shows the figures.
@@ -37,5 +39,10 @@ impl Cost {
         println!("{what}: {self:?}");
         assert!(self.kept <= kept, "{what}: keeps {} bytes, not {kept} at most", self.kept);
         assert!(self.allocated <= allocated, "{what}: allocates {} bytes, not {allocated} at most", self.allocated);
+    }
+
+    #[track_caller]
+    pub(crate) fn moves_at_most(self, what: &str, moves: usize) {
+        assert!(self.moves <= moves, "{what}: moves things {} times, not {moves} at most", self.moves);
     }
 }

@@ -7,6 +7,7 @@
 
 mod collisions;
 mod cost;
+mod memory;
 mod months;
 mod names;
 mod selectors;

@@ -1,12 +1,11 @@
 //! Names that are long, alike, or the same everywhere.
 
-use edge_core::event::Event;
 use edge_core::object::{LabelSelector, ObjectKey};
 use edge_core::selector::validate_name;
-use edge_core::slices::{Published, SOURCE_PLACEMENT};
+use edge_core::slices::SOURCE_PLACEMENT;
 
 use crate::cost::{Cost, alone};
-use crate::{bare, everywhere, location, publish, scheduler, sync_target};
+use crate::{bare, everywhere, location, publish, scheduler};
 
 /// Names of 253 characters that are the same for the first 200: slices, labels and owners are still told apart.
 #[test]
@@ -48,6 +47,12 @@ fn slices_of_the_longest_names() {
     let largest = published.iter().map(|(_, slice)| serde_json::to_string(slice).unwrap().len()).max().unwrap();
     println!("the largest slice: {largest} bytes");
     assert!(largest < crate::LARGEST, "{largest} bytes");
+    // A restart adopts small slices, whose fences are at names that the index has.
+    let published = publish(&mut crate::scheduler(4, &events));
+    let mut restarted = crate::scheduler(4, &events);
+    let ((), cost) = Cost::of(|| restarted.settle(&published));
+    cost.is_at_most("250 slices of the longest names", 28_000, 5_900_000);
+    assert!(restarted.plan(&published).is_empty());
 }
 
 /// Every workspace may have a Location `default`. Names that are equal are told apart by their clusters, one EdgePlacement
@@ -77,36 +82,4 @@ fn a_million_locations_named_default() {
     let sizes: Vec<usize> = published.iter().map(|(_, slice)| slice.destinations.len()).collect();
     assert_eq!(sizes.iter().sum::<usize>(), 2000);
     assert!(sizes.len() <= 9, "4 D / N + 1: {sizes:?}");
-}
-
-/// A burst of objects that came and went holds none of their memory: tables shrink as they empty.
-#[test]
-fn memory_comes_back() {
-    const COUNT: usize = 4_000;
-    let _alone = alone();
-    let mut scheduler = scheduler(100, &[everywhere("c", "everywhere")]);
-    scheduler.settle(&Published::default());
-    let labels = |i: usize| [("all".to_string(), "x".to_string()), (format!("k{}", i % 500), format!("v{i}"))];
-    let selector = |i: usize| LabelSelector { match_labels: labels(i).into(), ..LabelSelector::default() };
-    let cluster = |i: usize| format!("c{}", i % 50);
-    let ((), cost) = Cost::of(|| {
-        for i in 0..COUNT {
-            let _ = scheduler.apply(&location(&cluster(i), &format!("l{i}"), selector(i)));
-            let _ = scheduler.apply(&sync_target(&cluster(i), &format!("s{i}"), labels(i).into_iter()));
-        }
-        for i in 0..20 {
-            let _ = scheduler.apply(&everywhere("c", &format!("p{i}")));
-        }
-        scheduler.settle(&Published::default());
-        for i in 0..20 {
-            let _ = scheduler.apply(&Event::EdgePlacement(ObjectKey::new("c", format!("p{i}")), None));
-        }
-        for i in 0..COUNT {
-            let _ = scheduler.apply(&Event::SyncTarget(ObjectKey::new(cluster(i), format!("s{i}")), None));
-            let _ = scheduler.apply(&Event::Location(ObjectKey::new(cluster(i), format!("l{i}")), None));
-        }
-        scheduler.settle(&Published::default());
-    });
-    // What stays is room: for the changes of one event, and for slices that wait, as many as there once were.
-    cost.is_at_most("what is left of 8 020 objects", 270 * COUNT, 11_000 * COUNT);
 }

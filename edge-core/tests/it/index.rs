@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use edge_core::delta::OwnedRow;
-use edge_core::event::Event;
+use edge_core::event::{Event, batch};
 use edge_core::index::Index;
-use edge_core::object::{Destination, LabelSelector, ObjectKey};
-use edge_core::testing::{Change, IndexMachine, Instances, Tags};
+use edge_core::object::{Destination, Kind, LabelSelector, ObjectKey};
+use edge_core::testing::{Change, IndexMachine, Instances, Op, Script, Tags};
 use proptest::prelude::*;
 
 use crate::scripts::{HASHES, cases, config, published_hash};
@@ -60,6 +60,46 @@ proptest! {
             prop_assert_eq!(machine.in_order(placement), other.in_order(placement));
         }
     }
+}
+
+proptest! {
+    #![proptest_config(config(100))]
+
+    /// The last event about an object counts, and rows are what differs between before and after.
+    #[test]
+    fn a_batch_is_one_change(case in cases(40, 30), hash in 0..HASHES.len()) {
+        let script = case.script();
+        let [mut index, mut other] = [(); 2].map(|()| HASHES[hash].map_or_else(Index::new, Index::with_hash));
+        let start: Vec<Event> = script.start.iter().map(Change::event).collect();
+        // An EdgePlacement that becomes valid or invalid has other rows.
+        let changes = script.ops.iter().flat_map(|op| match op {
+            Op::Apply(change) => vec![change],
+            Op::Batch(changes) | Op::Interrupted { changes, .. } => changes.iter().collect(),
+            _ => Vec::new(),
+        });
+        let later = changes.map(Change::event).filter(|event| event.kind() != Kind::EdgePlacement).collect();
+        for events in [start, later] {
+            let before = all_destinations(&index, &script);
+            let rows = index.apply_batch(&events);
+            batch(&events).into_iter().for_each(|event| drop(other.apply(event)));
+            let after = all_destinations(&other, &script);
+            prop_assert_eq!(&all_destinations(&index, &script), &after);
+            let row = |diff| move |(key, row): &(ObjectKey, Destination)| (key.clone(), row.clone(), diff);
+            let mut expected: Vec<OwnedRow> = before.difference(&after).map(row(-1)).collect();
+            expected.extend(after.difference(&before).map(row(1)));
+            expected.sort();
+            prop_assert_eq!(rows, expected);
+        }
+    }
+}
+
+fn all_destinations(index: &Index, script: &Script) -> BTreeSet<(ObjectKey, Destination)> {
+    let rows = |change: &Change| {
+        let key = change.event().key().clone();
+        let rows = index.destinations(&key).into_iter().flatten();
+        rows.map(|row| (key.clone(), row.into())).collect::<Vec<_>>()
+    };
+    script.start.iter().flat_map(rows).collect()
 }
 
 fn gone(event: &Event) -> Event {

@@ -1,0 +1,296 @@
+//! What is made of the slices that exist.
+
+use edge_core::event::Event;
+use edge_core::object::{
+    EdgePlacement, LabelSelector, LabelSelectorRequirement, Location, ObjectKey, OwnerReference, ResourceRef,
+    SinglePlacementSlice, SyncTarget,
+};
+use edge_core::scheduler::{Options, Scheduler};
+use edge_core::slices::{Digest, FENCE_ANNOTATION, Published, SOURCE_PLACEMENT, Verb};
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey::new("ws", name)
+}
+
+fn sync_target(name: &str, uid: &str) -> Event {
+    let mut object = SyncTarget::default();
+    object.metadata.uid = uid.into();
+    Event::sync_target(key(name), object)
+}
+
+/// The EdgePlacement `p` has these SyncTargets; a slice holds four.
+fn scheduler(sync_targets: &[(&str, &str)]) -> Scheduler {
+    placements(&["p"], sync_targets)
+}
+
+fn placement(name: &str) -> Event {
+    let mut object = EdgePlacement::default();
+    object.metadata.uid = format!("uid-{name}");
+    object.spec.location_selectors.push(LabelSelector::default());
+    Event::edge_placement(key(name), object)
+}
+
+fn placements(names: &[&str], sync_targets: &[(&str, &str)]) -> Scheduler {
+    let mut location = Location::default();
+    location.spec.resource =
+        Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
+    location.spec.instance_selector = Some(LabelSelector::default());
+    let mut events = vec![Event::location(key("l"), location)];
+    events.extend(names.iter().map(|name| placement(name)));
+    events.extend(sync_targets.iter().map(|(name, uid)| sync_target(name, uid)));
+    let mut scheduler = Scheduler::new(Options::default().with_max_destinations_per_slice(4).unwrap());
+    scheduler.apply_batch(&events);
+    scheduler
+}
+
+/// Does all writes; tells what they were.
+fn publish(scheduler: &mut Scheduler, published: &mut Published) -> Vec<(Verb, String)> {
+    let writes = scheduler.plan(published);
+    writes.iter().for_each(|write| published.apply(write));
+    assert!(scheduler.plan(published).is_empty());
+    scheduler.internal_validate();
+    writes.into_iter().map(|write| (write.verb, write.key.name)).collect()
+}
+
+fn edit(published: &mut Published, name: &str, edit: impl FnOnce(&mut SinglePlacementSlice)) {
+    let mut slice = published.remove(&key(name)).unwrap();
+    edit(&mut slice);
+    published.insert(slice);
+}
+
+const FOUR: [(&str, &str); 4] = [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")];
+
+#[test]
+fn a_slice_belongs_to_its_owner_else_to_whom_it_names() {
+    let owner = |api_version: &str, kind: &str| OwnerReference {
+        api_version: api_version.into(),
+        kind: kind.into(),
+        name: "owner".into(),
+        ..OwnerReference::default()
+    };
+    let (ours, label, annotation) = (owner("edge.kcp.io/v1alpha1", "EdgePlacement"), Some("label"), Some("full"));
+    for (owner, label, annotation, expected) in [
+        (Some(ours.clone()), label, annotation, Some("owner")),
+        (Some(owner("edge.kcp.io/v2", "EdgePlacement")), None, None, Some("owner")),
+        (Some(owner("edge.kcp.io", "EdgePlacement")), label, annotation, Some("full")),
+        (Some(owner("other.kcp.io/v1alpha1", "EdgePlacement")), label, None, Some("label")),
+        (Some(owner("edge.kcp.io/v1alpha1", "Location")), None, None, None),
+        (None, label, annotation, Some("full")),
+        (None, None, annotation, None),
+        (None, None, None, None),
+    ] {
+        let mut slice = SinglePlacementSlice::default();
+        slice.metadata.annotations.insert("kcp.io/cluster".into(), "ws".into());
+        slice.metadata.name = "s".into();
+        slice.metadata.owner_references.extend(owner);
+        slice.metadata.labels.extend(label.map(|label| (SOURCE_PLACEMENT.into(), label.into())));
+        slice.metadata.annotations.extend(annotation.map(|full| (SOURCE_PLACEMENT.into(), full.into())));
+        assert_eq!(Published::placement_name(&slice), expected);
+        // While it is being deleted it is nobody's.
+        for (timestamp, expected) in [(None, expected), (Some(""), expected), (Some("2024-01-01T00:00:00Z"), None)] {
+            slice.metadata.deletion_timestamp = timestamp.map(str::to_owned);
+            let published: Published = [slice.clone()].into_iter().collect();
+            assert_eq!(published.placement(&key("s")), expected.map(key));
+            assert_eq!(published.is_foreign(&key("s")), expected.is_none());
+            assert_eq!(published.owned_count(), usize::from(expected.is_some()));
+        }
+    }
+}
+
+#[test]
+fn a_name_is_left_to_a_slice_that_cannot_be_read() {
+    let (mut scheduler, mut published) = (scheduler(&FOUR), Published::default());
+    assert_eq!(publish(&mut scheduler, &mut published), [(Verb::Create, "p".into())]);
+    published.insert_unreadable(key("p"));
+    let writes = publish(&mut scheduler, &mut published);
+    assert!(matches!(&writes[..], [(Verb::Create, name)] if name != "p"), "{writes:?}");
+    assert!(scheduler.has_slice_conflict(&key("p")) && published.is_foreign(&key("p")));
+    published.remove(&key("p"));
+    let there = writes[0].1.clone();
+    assert_eq!(publish(&mut scheduler, &mut published), [(Verb::Create, "p".into()), (Verb::Delete, there)]);
+    assert!(!scheduler.has_slice_conflict(&key("p")));
+}
+
+#[test]
+fn of_a_thin_slice_the_digest_is_kept() {
+    let (mut scheduler, mut published) = (scheduler(&FOUR), Published::default());
+    publish(&mut scheduler, &mut published);
+    let (digest, slice) = (published.digest(&key("p")), published.get(&key("p")).unwrap().clone());
+    assert!(digest.is_some() && !published.is_thin(&key("p")));
+    for _ in 0..2 {
+        published.make_thin(&key("p"));
+        assert!(published.is_thin(&key("p")) && published.get(&key("p")).unwrap().destinations.is_empty());
+        assert_eq!(published.digest(&key("p")), digest);
+    }
+    let none = Digest::of(std::iter::empty());
+    published.insert_thin(slice.metadata.clone(), none);
+    assert!(published.is_thin(&key("p")) && published.digest(&key("p")) == Some(none));
+    published.insert(slice);
+    assert!(!published.is_thin(&key("p")) && published.digest(&key("p")) == digest);
+    assert_eq!(published.digest(&key("nobody")), None);
+}
+
+/// Manifests have none; an API server's slices do.
+#[test]
+fn a_uid_that_is_unknown_stays_as_it_is_published() {
+    let (mut first, mut published) = (scheduler(&FOUR), Published::default());
+    publish(&mut first, &mut published);
+    let unknown = |name: &str| sync_target(name, "");
+    assert_eq!(publish(&mut scheduler(&[("a", ""), ("b", "2"), ("c", ""), ("d", "4")]), &mut published), []);
+    for event in [unknown("a"), unknown("b"), sync_target("a", "1"), unknown("b"), unknown("c")] {
+        let _ = first.apply(&event);
+        assert_eq!(publish(&mut first, &mut published), [], "{event:?}");
+    }
+    let gone = Event::SyncTarget(key("b"), None);
+    let _ = first.apply(&gone);
+    assert_eq!(publish(&mut first, &mut published), [(Verb::Replace, "p".into())]);
+    let uids: Vec<_> = published.get(&key("p")).unwrap().destinations.iter().map(|row| &*row.sync_target_uid).collect();
+    assert_eq!(uids, ["1", "3", "4"]);
+    // Of one whose UID is known it is written.
+    let _ = first.apply(&sync_target("c", "9"));
+    assert_eq!(publish(&mut first, &mut published), [(Verb::Replace, "p".into())]);
+}
+
+#[test]
+fn an_annotation_that_names_another_placement_goes() {
+    let (mut first, mut published) = (scheduler(&FOUR), Published::default());
+    publish(&mut first, &mut published);
+    // That of its own is of no use, and no harm.
+    for (name, writes) in [("p", 0), ("q", 1)] {
+        edit(&mut published, "p", |slice| {
+            slice.metadata.annotations.insert(SOURCE_PLACEMENT.into(), name.into());
+        });
+        assert_eq!(publish(&mut scheduler(&FOUR), &mut published).len(), writes, "{name}");
+    }
+    assert!(!published.get(&key("p")).unwrap().metadata.annotations.contains_key(SOURCE_PLACEMENT));
+}
+
+#[test]
+fn a_slice_whose_fence_cannot_be_read_has_no_range() {
+    let (mut published, further) = (Published::default(), further());
+    publish(&mut scheduler(&FIVE), &mut published);
+    let fence = published.get(&key(&further)).unwrap().metadata.annotations[FENCE_ANNOTATION].clone();
+    let name = fence.rsplit('/').next().unwrap();
+    for (annotation, is_range) in [
+        (format!("v1/0/ws/l/{name}"), true),
+        (format!("v2/0/ws/l/{name}"), false),
+        (format!("v1/0/ws/l/{name}/"), false),
+        ("v1/0/ws/l".to_owned(), false),
+        (format!("v1/x/ws/l/{name}"), false),
+        (format!("v1/1/ws/l/{name}"), false),
+        (format!("v1/0/ws/m/{name}"), false),
+    ] {
+        let mut published = published.clone();
+        edit(&mut published, &further, |slice| {
+            slice.metadata.annotations.insert(FENCE_ANNOTATION.into(), annotation.clone());
+        });
+        // The destinations have room in one slice now.
+        let mut scheduler = scheduler(&FOUR);
+        publish(&mut scheduler, &mut published);
+        assert_eq!(scheduler.slice_count(&key("p")), if is_range { 2 } else { 1 }, "{annotation}");
+    }
+}
+
+// === Names ===
+
+const FIVE: [(&str, &str); 5] = [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "5")];
+
+/// The name of the second slice of `p`, which has five destinations.
+fn further() -> String {
+    let mut writes = publish(&mut scheduler(&FIVE), &mut Published::default());
+    writes.retain(|(_, name)| name != "p");
+    writes.remove(0).1
+}
+
+#[test]
+fn a_slice_leaves_a_name_to_a_placement_and_to_nobody_else() {
+    let further = further();
+    let (mut first, mut published) = (scheduler(&FIVE), Published::default());
+    publish(&mut first, &mut published);
+    published.insert_unreadable(key(&further.replace("p-", "q-")));
+    assert_eq!(publish(&mut first, &mut published), [], "a name that only ends so");
+    let mut published = Published::default();
+    published.insert_unreadable(key(&further));
+    let writes = publish(&mut scheduler(&FIVE), &mut published);
+    assert!(writes.len() == 2 && !writes.contains(&(Verb::Create, further.clone())), "{writes:?}");
+    // With nothing published, too.
+    let mut both = placements(&["p", &further], &FIVE);
+    let mut published = Published::default();
+    publish(&mut both, &mut published);
+    for name in ["p", &further] {
+        let slices: Vec<_> = published.slices_of(&key(name)).map(|(name, _)| name).collect();
+        assert!(slices.len() == 2 && slices.contains(&name), "{name}: {slices:?}");
+    }
+}
+
+#[test]
+fn the_empty_slice_of_an_invalid_placement_tells_its_range_if_it_has_not_the_name() {
+    let mut invalid = EdgePlacement::default();
+    let requirement = LabelSelectorRequirement { key: "a".into(), operator: "in".into(), values: Vec::new() };
+    let selector = LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() };
+    invalid.spec.location_selectors.push(selector);
+    for is_taken in [false, true] {
+        let (mut scheduler, mut published) = (scheduler(&FOUR), Published::default());
+        let _ = scheduler.apply(&Event::edge_placement(key("p"), invalid.clone()));
+        if is_taken {
+            published.insert_unreadable(key("p"));
+        }
+        let writes = publish(&mut scheduler, &mut published);
+        assert_eq!((writes.len(), writes[0].1 == "p"), (1, !is_taken));
+        let fence = published.get(&key(&writes[0].1)).unwrap().metadata.annotations.get(FENCE_ANNOTATION);
+        assert_eq!(fence.map(String::as_str), is_taken.then_some("v1/1///"));
+        // It is the first one once the EdgePlacement is valid.
+        let _ = scheduler.apply(&placement("p"));
+        assert_eq!(publish(&mut scheduler, &mut published), [(Verb::Replace, writes[0].1.clone())]);
+    }
+}
+
+/// Does the writes as a server would: what is created must have a free name. Nothing that is wanted is missing meanwhile.
+fn carry_out(names: &[&str], published: &mut Published) -> Vec<(Verb, String)> {
+    let mut scheduler = placements(names, &FOUR);
+    let writes = scheduler.plan(published);
+    for write in &writes {
+        let is_free = published.get(&write.key).is_none() && !published.is_foreign(&write.key);
+        assert_eq!(is_free, write.verb == Verb::Create, "{write:?}");
+        published.apply(write);
+        for name in names {
+            let rows = published.slices_of(&key(name)).map(|(_, slice)| slice.destinations.len());
+            assert!(rows.sum::<usize>() >= 4, "{name} has lost something");
+        }
+    }
+    assert!(scheduler.plan(published).is_empty());
+    writes.into_iter().map(|write| (write.verb, write.key.name)).collect()
+}
+
+/// The slice of each has the name of the one before; that of the first has `last`.
+fn shifted(names: &[&str], last: &str) -> Published {
+    let mut right = Published::default();
+    publish(&mut placements(names, &FOUR), &mut right);
+    let names = [&[last], names].concat();
+    let slices = names.windows(2).map(|pair| {
+        let mut slice = right.get(&key(pair[1])).unwrap().clone();
+        slice.metadata.name = pair[0].into();
+        slice
+    });
+    slices.collect()
+}
+
+#[test]
+fn slices_wait_for_a_name_until_another_placement_leaves_it() {
+    let names = ["p", "q", "r", "s"];
+    let deletes = |writes: &[(Verb, String)]| writes.iter().filter(|write| write.0 == Verb::Delete).count();
+    let create = |name: &str| (Verb::Create, name.to_owned());
+    // One name is free: all move on, one after the other.
+    let writes = carry_out(&names, &mut shifted(&names, "o"));
+    assert!(writes.len() == 8 && deletes(&writes) == 4, "{writes:?}");
+    assert!(names.iter().all(|name| writes.contains(&create(name))));
+    // None is free: a helper stands in for one.
+    let writes = carry_out(&names, &mut shifted(&names, "s"));
+    assert!(writes.len() == 10 && deletes(&writes) == 5, "{writes:?}");
+    let helper = writes.iter().find(|(verb, name)| *verb == Verb::Create && !names.contains(&&**name)).unwrap();
+    // Its name may be another's.
+    let mut published = shifted(&names, "s");
+    published.insert_unreadable(key(&helper.1));
+    let writes = carry_out(&names, &mut published);
+    assert!(writes.len() == 10 && !writes.contains(helper), "{writes:?}");
+}
