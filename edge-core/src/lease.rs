@@ -211,6 +211,8 @@ pub struct Elector {
     known: Known,
     /// The record last seen, and when it was first seen saying so.
     observed: Option<(Record, Time)>,
+    /// Since when there is no Lease.
+    absent_since: Option<Time>,
     /// The request in flight, and when it was sent.
     in_flight: Option<(Sent, Time)>,
     /// No request before this time.
@@ -231,6 +233,7 @@ impl Elector {
             config,
             known: Known::Nothing,
             observed: None,
+            absent_since: None,
             in_flight: None,
             next: Time::ZERO,
             conflicts: 0,
@@ -332,7 +335,11 @@ impl Elector {
                 self.known = Known::Absent;
                 self.leading_until = None;
                 self.maybe_ours = false;
-                self.next = self.taken_until().map_or(now, |until| until.min(now + self.config.poll_period()));
+                // Who held it may lead on until it looks. What it said of its duration is gone with it: a replica's own counts,
+                // or else a Lease that somebody else wrote would hold up all of them, and to delete it would not help.
+                let since = *self.absent_since.get_or_insert(now);
+                let free = self.taken_until().map(|until| until.min(since.saturating_add(self.config.lease_duration)));
+                self.next = free.map_or(now, |until| until.min(now + self.config.poll_period()));
                 if self.next > now {
                     self.known = Known::Nothing;
                 }
@@ -349,6 +356,7 @@ impl Elector {
     fn observe(&mut self, sent: Sent, at: Time, record: Record, now: Time) {
         let ours = record.holder == self.config.identity;
         self.known = Known::Present;
+        self.absent_since = None;
         self.maybe_ours = ours;
         let seen = match &self.observed {
             Some((before, seen)) if before.says_the_same(&record) => *seen,

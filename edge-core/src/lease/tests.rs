@@ -227,6 +227,21 @@ fn a_lease_that_was_held_and_is_deleted_counts_as_held() {
     assert_eq!(elector.step(at(16_000)), Action::Create(claim(0, true)));
 }
 
+/// Whoever wrote it: to delete it is what helps.
+#[test]
+fn what_a_deleted_lease_said_of_its_duration_is_gone_with_it() {
+    let mut elector = elector();
+    assert_eq!(elector.step(at(0)), Action::Get);
+    elector.answer(Answer::Record(Record { duration_seconds: 1_000_000, ..record("mallory", 1) }), at(0));
+    let mut now = at(6_000);
+    while elector.step(now) == Action::Get {
+        elector.answer(Answer::NotFound, now);
+        now += at(500);
+    }
+    assert_eq!(now, at(21_500), "it looks for its own lease duration, and no longer");
+    assert!(elector.in_flight.is_some_and(|(sent, _)| sent == Sent::Create));
+}
+
 #[test]
 fn a_namespace_that_does_not_exist_is_waited_for() {
     let mut elector = elector();

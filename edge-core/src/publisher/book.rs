@@ -98,6 +98,12 @@ pub(super) fn backoff(what: &ObjectKey, attempts: u32) -> Time {
     Time::from_millis(20 + chance(what, attempts) % limit)
 }
 
+/// The same for a server that says it is busy: not as rarely, since it says so soon enough if it still is.
+pub(super) fn busy_backoff(what: &ObjectKey, attempts: u32) -> Time {
+    let limit = 200 * (1 << attempts.min(3));
+    Time::from_millis(20 + chance(what, attempts) % limit)
+}
+
 /// When content that the server refused is tried again, if it does not change before: after a time that doubles from 1 s to
 /// 5 minutes, less at most a half. Nothing tells when a quota or a policy has changed.
 pub(super) fn patience(what: &ObjectKey, attempts: u32) -> Time {

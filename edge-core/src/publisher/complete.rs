@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use super::blocks::Access;
-use super::book::{backoff, patience};
+use super::book::{backoff, busy_backoff, patience};
 use super::observe::{By, Sighting};
 use super::slot::{Doing, Flight, Parked};
 use super::{Failure, ObjectKey, Outcome, Publisher, RequestId, Seen, Subject, Time};
@@ -147,12 +147,10 @@ impl Publisher {
         if flight.doing != Doing::Delete {
             return;
         }
-        let current = self.published.get(key).map(|known| known.metadata.uid.clone());
-        if let Some(uid) = current
-            && (flight.dead.is_empty() || flight.dead.contains(&uid))
-        {
-            self.graves.insert(key.clone(), (uid.clone(), now));
-            self.forget_slice(key, Some(&uid), now);
+        // Another one of the name may have been seen since.
+        if self.published.get(key).is_some_and(|known| known.metadata.uid == flight.uid) {
+            self.graves.insert(key.clone(), (flight.uid.clone(), now));
+            self.forget_slice(key, Some(&flight.uid), now);
         }
     }
 
@@ -198,7 +196,7 @@ impl Publisher {
                 let slot = self.slot(key);
                 slot.attempts += 1;
                 let attempts = slot.attempts;
-                let after = after.unwrap_or(Time::ZERO) + backoff(key, attempts.min(3));
+                let after = after.unwrap_or(Time::ZERO) + busy_backoff(key, attempts);
                 self.slot(key).not_before = now + after;
             }
             Failure::NotDone(_) => self.try_later(key, now),

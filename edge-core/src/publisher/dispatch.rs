@@ -328,7 +328,7 @@ impl Publisher {
 }
 
 /// Makes the server give a slice a new version although nothing else changes.
-fn renew(object: &mut SinglePlacementSlice) {
+pub(super) fn renew(object: &mut SinglePlacementSlice) {
     let revision = object.metadata.resource_version.clone();
     object.metadata.annotations.insert(REVISION_ANNOTATION.into(), revision);
 }

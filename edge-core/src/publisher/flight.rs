@@ -1,6 +1,5 @@
 //! Requests about slices take off.
 
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::blocks::Access;
@@ -59,13 +58,15 @@ impl Publisher {
         self.next_id += 1;
         self.requests.insert(id, Subject::Slice(key.clone()));
         let metadata = write.and_then(|write| write.object.as_ref()).map(|object| object.metadata.clone());
-        let version = self.known(key).map(|known| known.resource_version.to_string());
+        let known = self.known(key);
+        let known = known.map(|known| (known.uid.clone(), known.resource_version.clone())).unwrap_or_default();
         let flight = Flight {
             doing,
             sent,
             digest,
             metadata: metadata.unwrap_or_default(),
-            version: version.unwrap_or_default(),
+            uid: known.0,
+            version: known.1,
             dead: Vec::new(),
             again: false,
             overtaken: false,

@@ -58,7 +58,8 @@ pub(super) struct Flight {
     pub(super) sent: Content,
     pub(super) digest: Option<Digest>,
     pub(super) metadata: ObjectMeta,
-    /// The version that it is conditional on.
+    /// The UID and version that it is conditional on.
+    pub(super) uid: String,
     pub(super) version: String,
     /// UIDs that were seen to go meanwhile.
     pub(super) dead: Vec<String>,
@@ -189,6 +190,7 @@ mod tests {
             sent,
             digest: None,
             metadata: ObjectMeta::default(),
+            uid: String::new(),
             version: String::new(),
             dead: Vec::new(),
             again: false,

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::dispatch::Aim;
+use super::dispatch::{Aim, renew};
 use super::slot::{Content, Doing, Slot};
 use super::{Gate, Publisher, Request, Time};
 use crate::id::{PlacementId, SliceId};
@@ -87,10 +87,15 @@ impl Publisher {
         let same = self.published.digest(key) == Some(digest) && held.slice.metadata == metadata;
         // What was written under a higher maximum may stay above this one as long as it shrinks.
         let fits = destinations.len() <= slices.max() || destinations.len() < held.slice.destinations.len();
-        if same || !fits || self.is_parked(key, digest, now) {
+        let uncertain = self.slots.get(key).is_some_and(|slot| !slot.is_certain());
+        if (same && !uncertain) || !(same || fits) || self.is_parked(key, digest, now) {
             return None;
         }
-        let object = SinglePlacementSlice { metadata, destinations };
+        let mut object = SinglePlacementSlice { metadata, destinations };
+        if same {
+            // Whatever may still be under way is for the old version.
+            renew(&mut object);
+        }
         let sent = match span {
             Some(span) => Content::Range { span, at: self.scheduler.slices().events(), extra },
             None => Content::Range { span: nowhere(), at: 0, extra },
