@@ -268,7 +268,11 @@ impl Env {
 
     /// Waits until all slices are as the oracle says.
     pub(crate) fn settle(&self) {
-        self.wait("the slices to be right", || World::read(&self.clusters())?.check(self.max.get()));
+        self.settle_within(LIMIT);
+    }
+
+    pub(crate) fn settle_within(&self, limit: Duration) {
+        self.wait_for("the slices to be right", limit, || World::read(&self.clusters())?.check(self.max.get()));
     }
 
     /// Waits until the status of all EdgePlacements tells what is there.

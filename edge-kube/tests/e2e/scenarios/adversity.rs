@@ -101,7 +101,8 @@ impl Run {
         // Until enough has been lost.
         for wave in 0..20 {
             self.relabel(2, if wave % 2 == 0 { "yes" } else { "no" });
-            self.env.settle();
+            // A watch that fails is tried again after up to 30 s, and may well fail again.
+            self.env.settle_within(Duration::from_secs(240));
             if self.proxy.broken() >= 20 && wave >= 3 {
                 break;
             }
