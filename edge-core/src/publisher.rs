@@ -261,7 +261,8 @@ impl Publisher {
     pub fn set_gate(&mut self, gate: Gate, now: Time) {
         match (core::mem::replace(&mut self.gate, gate), gate) {
             (Gate::Closed, Gate::Closed) => {}
-            (_, Gate::Closed) => self.stand_by(),
+            // Be it for months: no more is kept than what there is.
+            (_, Gate::Closed) => self.forget_layouts(),
             (Gate::Closed, _) => self.set_out(now),
             _ => {}
         }
@@ -270,12 +271,6 @@ impl Publisher {
                 self.enqueue(&key);
             }
         }
-    }
-
-    /// Nothing is written for the time being, be it for months: no more is kept than what there is.
-    fn stand_by(&mut self) {
-        self.forget_layouts();
-        self.causes.clear();
     }
 
     /// Something may be written from now on.
@@ -295,15 +290,15 @@ impl Publisher {
         };
         let slices = self.published.iter().map(|(key, _)| key);
         let others = slices.filter(|key| self.published.placement(key).is_some_and(|owner| !is_active(&owner)));
-        let outdated = self.slots.iter().filter(|(_, slot)| slot.dirty || slot.is_outdated()).map(|(key, _)| key);
+        let outdated = self.slots.iter().filter(|(_, slot)| slot.dirty || slot.needs_read()).map(|(key, _)| key);
         let keys: BTreeSet<ObjectKey> = others.chain(outdated).cloned().collect();
         keys.iter().for_each(|key| self.mark(key, None));
         self.review_statuses();
     }
 
-    /// Whether what happens to slices leads to anything: not before all is known, and not while another replica leads.
-    fn is_active(&self) -> bool {
-        self.opened && self.gate != Gate::Closed
+    /// Whether what happens leads to nothing: before all is known, and while another replica leads.
+    fn stands_by(&self) -> bool {
+        self.gate == Gate::Closed
     }
 
     /// Says which fields of a status the API has.
@@ -334,7 +329,7 @@ impl Publisher {
     /// Cost: `O(N)` in the destinations of the slice that is written, and of those that turn out to be right.
     #[must_use]
     pub fn poll(&mut self, now: Time) -> Option<Request> {
-        if self.gate == Gate::Closed {
+        if self.stands_by() {
             return None;
         }
         self.expire(now);

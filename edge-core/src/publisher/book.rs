@@ -94,13 +94,16 @@ impl Flips {
 /// When something that failed is tried again: after a random part of a limit that doubles from 200 ms to 30 s, "full
 /// jitter".
 pub(super) fn backoff(what: &ObjectKey, attempts: u32) -> Time {
-    let limit = 200_u64.saturating_mul(1 << attempts.min(20)).min(30_000);
-    Time::from_millis(20 + chance(what, attempts) % limit)
+    pause(what, attempts, 30_000)
 }
 
-/// The same for a server that says it is busy: not as rarely, since it says so soon enough if it still is.
+/// The same for a server that says it is busy, up to 1.6 s: it says so soon enough if it still is.
 pub(super) fn busy_backoff(what: &ObjectKey, attempts: u32) -> Time {
-    let limit = 200 * (1 << attempts.min(3));
+    pause(what, attempts, 1_600)
+}
+
+fn pause(what: &ObjectKey, attempts: u32, longest: u64) -> Time {
+    let limit = 200_u64.saturating_mul(1 << attempts.min(20)).min(longest);
     Time::from_millis(20 + chance(what, attempts) % limit)
 }
 

@@ -62,7 +62,7 @@ impl Publisher {
         }
         // Whatever others have does not count.
         let wants_rows = slot.want_rows && self.published.is_thin(key) && !self.published.is_foreign(key);
-        if slot.is_outdated() || wants_rows {
+        if slot.needs_read() || wants_rows {
             return self.read(key, now);
         }
         match self.aim(key) {
@@ -287,14 +287,13 @@ impl Publisher {
 
     /// The server refused just this content a while ago.
     pub(super) fn is_parked(&mut self, key: &ObjectKey, digest: Digest, now: Time) -> bool {
-        let until = self.slots.get(key).and_then(|slot| slot.parked.as_ref()).filter(|parked| parked.digest == digest);
-        match until.map(|parked| parked.until).filter(|&until| now < until) {
-            Some(until) => {
-                self.wait_until(key, until);
-                true
-            }
-            None => false,
-        }
+        let parked = self.slots.get(key).and_then(|slot| slot.parked.as_ref());
+        let Some(until) = parked.filter(|parked| parked.digest == digest && now < parked.until).map(|same| same.until)
+        else {
+            return false;
+        };
+        self.wait_until(key, until);
+        true
     }
 
     /// What a slice waits for before it is written.

@@ -58,15 +58,15 @@ impl Publisher {
         self.next_id += 1;
         self.requests.insert(id, Subject::Slice(key.clone()));
         let metadata = write.and_then(|write| write.object.as_ref()).map(|object| object.metadata.clone());
-        let known = self.known(key);
-        let known = known.map(|known| (known.uid.clone(), known.resource_version.clone())).unwrap_or_default();
+        let known = self.known(key).map(|known| (known.uid.clone(), known.resource_version.clone()));
+        let (uid, version) = known.unwrap_or_default();
         let flight = Flight {
             doing,
             sent,
             digest,
             metadata: metadata.unwrap_or_default(),
-            uid: known.0,
-            version: known.1,
+            uid,
+            version,
             dead: Vec::new(),
             again: false,
             overtaken: false,

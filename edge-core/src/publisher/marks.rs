@@ -88,15 +88,6 @@ impl Publisher {
         self.strike(&home, key);
     }
 
-    /// Nothing is written: forgets a name that nobody has, and an EdgePlacement of which nothing is left.
-    pub(super) fn tidy_slot(&mut self, key: &ObjectKey) {
-        if let Some(slot) = self.slots.get(key).filter(|slot| slot.is_idle()) {
-            let home = slot.home.clone();
-            self.slots.remove(key);
-            self.tidy(&home);
-        }
-    }
-
     /// A slice is no longer among the dirty ones of an EdgePlacement.
     pub(super) fn strike(&mut self, placement: &ObjectKey, key: &ObjectKey) {
         let Some(book) = self.books.get_mut(placement) else { return };

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::slot::{Content, Doing};
-use super::{Gate, Kind, ObjectKey, ObjectMeta, Publisher, Seen, SinglePlacementSlice, Time, Timer, Trigger};
+use super::{Kind, ObjectKey, ObjectMeta, Publisher, Seen, SinglePlacementSlice, Time, Timer, Trigger};
 use crate::index::DestinationRef;
 use crate::object::CLUSTER_ANNOTATION;
 use crate::slices::{Digest, Published};
@@ -106,7 +106,7 @@ impl Publisher {
             flight.overtaken = true;
         }
         // The answer to a request in flight may be what was seen.
-        if self.is_active() {
+        if !self.stands_by() {
             self.mark(key, None);
         }
     }
@@ -203,7 +203,7 @@ impl Publisher {
         let want_rows = slot.is_some_and(|slot| slot.want_rows);
         let known = self.published.get(key).is_some();
         // As long as nothing is written there is no use for destinations.
-        let listed = !thin && (self.keep_rows || self.is_active() || want_rows);
+        let listed = !thin && (self.keep_rows || !self.stands_by() || want_rows);
         if listed {
             self.published.insert(slice);
         } else {
@@ -282,7 +282,7 @@ impl Publisher {
         // Its destinations are nowhere now: what others wait for may have changed.
         self.wake_barred(&home);
         self.after_observing(key, Content::Nothing, now);
-        if self.gate == Gate::Closed {
+        if self.stands_by() {
             self.tidy(&home);
         }
     }
@@ -297,11 +297,13 @@ impl Publisher {
         if !relevant {
             return;
         }
-        let active = self.is_active();
+        let stands_by = self.stands_by();
         let slot = self.slot(key);
         slot.content = content;
-        if !active {
-            self.tidy_slot(key);
+        if stands_by {
+            if slot.is_idle() {
+                self.slots.remove(key);
+            }
             return;
         }
         let trigger = Trigger { kind: Kind::SinglePlacementSlice, key: key.clone(), since: now, count: 1 };

@@ -56,7 +56,7 @@ fn sorted<'a>(wanted: impl Iterator<Item = Wanted<'a>>) -> Vec<Destination> {
 fn holds(slots: &HashMap<ObjectKey, Slot>, key: &ObjectKey, wanted: Wanted<'_>, flips: Option<&Flips>) -> bool {
     let Some(slot) = slots.get(key) else { return false };
     // What has to be read may be something else by now.
-    if slot.tainted || slot.is_outdated() || !slot.content.has(wanted, flips) {
+    if slot.tainted || slot.needs_read() || !slot.content.has(wanted, flips) {
         return false;
     }
     let flight = slot.flight.as_ref().is_none_or(|flight| match flight.doing {

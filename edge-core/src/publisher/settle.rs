@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::book::{Flips, Live};
 use super::slot::{Content, Slot};
-use super::{Gate, Publisher, StatusFields, Time, Trigger};
+use super::{Publisher, StatusFields, Time, Trigger};
 use crate::delta::{Change, Delta, IdRow, PairChange, PlacementChange};
 use crate::event::{EdgePlacementRecord, Event};
 use crate::id::PlacementId;
@@ -31,7 +31,7 @@ impl Publisher {
             for row in Delta::new(self.scheduler.index(), None).id_rows() {
                 note_flip(self.scheduler.index(), &mut self.flips, row, number);
             }
-            if self.gate == Gate::Closed {
+            if self.stands_by() {
                 // All that is laid out then is laid out after the last one.
                 self.causes.clear();
             }
@@ -64,13 +64,13 @@ impl Publisher {
         let index = self.scheduler.index();
         let held =
             index.find_placement(key).is_some_and(|id| matches!(index.placements[id].state, PlacementState::Held(_)));
-        if held && self.held.insert(key.clone()) && self.is_active() {
+        if held && self.held.insert(key.clone()) && !self.stands_by() {
             self.unsettled = true;
             self.own_slices(key).iter().for_each(|slice| self.mark(slice, None));
         } else if !held {
             self.held.remove(key);
         }
-        if self.gate == Gate::Closed {
+        if self.stands_by() {
             self.tidy(key);
         }
     }
@@ -101,7 +101,7 @@ impl Publisher {
             }
             let own: Vec<ObjectKey> = self.own_slices(&key);
             for slice in own {
-                if self.is_active() {
+                if !self.stands_by() {
                     self.mark(&slice, None);
                 }
             }
@@ -264,7 +264,7 @@ impl Publisher {
     /// What a slice was marked for before is answered by the layout.
     fn mark_settled(&mut self, key: &ObjectKey, placement: &ObjectKey) {
         let slot = self.slot(key);
-        if slot.dirty || slot.flight.is_some() || slot.is_outdated() {
+        if slot.dirty || slot.flight.is_some() || slot.needs_read() {
             self.mark(key, None);
             return;
         }

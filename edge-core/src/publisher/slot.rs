@@ -155,14 +155,14 @@ impl Slot {
         self.parked.as_ref().map_or(self.not_before, |parked| parked.until.max(self.not_before))
     }
 
-    /// It may be something else than what is known of it.
-    pub(super) fn is_outdated(&self) -> bool {
+    /// It may be something else than what is known of it: it has to be read before anything else.
+    pub(super) fn needs_read(&self) -> bool {
         self.must_read || self.unseen.is_some()
     }
 
     /// Nothing is under way, or may be, that would make something else of it, and nothing tells that it is something else.
     pub(super) fn is_certain(&self) -> bool {
-        self.flight.is_none() && !self.is_outdated() && self.maybe.is_none() && !self.tainted
+        self.flight.is_none() && !self.needs_read() && self.maybe.is_none() && !self.tainted
     }
 
     /// Nothing has to be remembered about the name.
@@ -170,7 +170,7 @@ impl Slot {
         matches!(self.content, Content::Nothing)
             && self.flight.is_none()
             && self.waiters.is_empty()
-            && !(self.dirty || self.queued || self.is_outdated())
+            && !(self.dirty || self.queued || self.needs_read())
     }
 }
 

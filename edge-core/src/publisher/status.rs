@@ -8,9 +8,7 @@ use alloc::vec::Vec;
 use super::blocks::Access;
 use super::book::backoff;
 use super::slot::Slot;
-use super::{
-    Action, Failure, Gate, ObjectKey, Outcome, Publisher, Request, StatusFields, StatusWrite, Subject, Time, Timer,
-};
+use super::{Action, Failure, ObjectKey, Outcome, Publisher, Request, StatusFields, StatusWrite, Subject, Time, Timer};
 use crate::event::EdgePlacementRecord;
 use crate::id::PlacementId;
 use crate::index::PlacementState;
@@ -50,16 +48,23 @@ impl StatusBook {
         self.observed = status;
     }
 
+    /// All but what is under way was another object's.
+    fn forget(&mut self) {
+        let Self { queued, in_flight, .. } = core::mem::take(self);
+        *self = Self { queued, in_flight, ..Self::default() };
+    }
+
     /// The EdgePlacement changed, or went.
     pub(super) fn spec(&mut self, record: Option<&EdgePlacementRecord>) {
         let Some(record) = record else {
-            let Self { queued, in_flight, .. } = core::mem::take(self);
-            *self = Self { queued, in_flight, ..Self::default() };
+            self.forget();
             return;
         };
         if self.uid != record.uid {
-            let Self { observed, queued, in_flight, .. } = core::mem::take(self);
-            *self = Self { observed, queued, in_flight, uid: record.uid.clone(), ..Self::default() };
+            // The status that was seen is the new one's.
+            let observed = core::mem::take(&mut self.observed);
+            self.forget();
+            (self.observed, self.uid) = (observed, record.uid.clone());
         }
         let selectors = record.selectors.as_ref().ok();
         if self.generation != record.generation {
@@ -82,7 +87,7 @@ impl StatusBook {
 impl Publisher {
     /// The status of an EdgePlacement may have changed.
     pub(super) fn review_status(&mut self, placement: &ObjectKey) {
-        if self.fields == StatusFields::Off || self.gate == Gate::Closed {
+        if self.fields == StatusFields::Off || self.stands_by() {
             return;
         }
         let Some(book) = self.books.get_mut(placement) else { return };

@@ -88,7 +88,8 @@ impl Publisher {
         // What was written under a higher maximum may stay above this one as long as it shrinks.
         let fits = destinations.len() <= slices.max() || destinations.len() < held.slice.destinations.len();
         let uncertain = self.slots.get(key).is_some_and(|slot| !slot.is_certain());
-        if (same && !uncertain) || !(same || fits) || self.is_parked(key, digest, now) {
+        let helps = if same { uncertain } else { fits };
+        if !helps || self.is_parked(key, digest, now) {
             return None;
         }
         let mut object = SinglePlacementSlice { metadata, destinations };

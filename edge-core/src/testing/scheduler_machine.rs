@@ -5,10 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::act::{key_of, nth_of};
-use super::server::{Server, owner_of};
+use super::server::{Server, is_placement, owner_of};
 use super::{Act, Change, Op, Oracle, Script, Wanted, shuffle};
 use crate::event::Event;
-use crate::object::{Destination, Kind, LabelSelector, ObjectKey, OwnerReference, SinglePlacementSlice};
+use crate::object::{Destination, Kind, LabelSelector, ObjectKey, SinglePlacementSlice};
 use crate::order::NameHash;
 use crate::scheduler::{Options, Scheduler};
 use crate::selector::{Labels, validate_name};
@@ -393,11 +393,7 @@ impl SchedulerMachine {
                         && key.name.starts_with(&label[..label.len() - 17])
                 );
             }
-            // Others may have kinds of this name in groups of their own.
-            let is_ours = |owner: &&OwnerReference| {
-                owner.kind == "EdgePlacement" && owner.api_version.starts_with("edge.kcp.io/")
-            };
-            let owners: Vec<_> = metadata.owner_references.iter().filter(is_ours).collect();
+            let owners: Vec<_> = metadata.owner_references.iter().filter(|owner| is_placement(owner)).collect();
             assert!(owners.iter().all(|owner| !owner.uid.is_empty()), "an owner without UID is garbage");
             if !uid.is_empty() {
                 assert_eq!(owners.len(), 1, "one owner");

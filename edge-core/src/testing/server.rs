@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::act::{STRANGER, key_of};
-use crate::object::{Destination, ObjectKey, ObjectMeta, SinglePlacementSlice};
+use crate::object::{Destination, ObjectKey, ObjectMeta, OwnerReference, SinglePlacementSlice};
 use crate::publisher::{Failure, Outcome};
 use crate::selector::validate_name;
 use crate::slices::{Published, SOURCE_PLACEMENT, Verb, Write};
@@ -198,16 +198,18 @@ pub(super) fn stranger_marks(slice: &SinglePlacementSlice) -> impl PartialEq + c
     (label, annotation, &metadata.finalizers, owners.collect::<Vec<_>>())
 }
 
+/// Whether an owner is an EdgePlacement: others may have a kind of this name in groups of their own.
+pub(super) fn is_placement(owner: &OwnerReference) -> bool {
+    owner.kind == "EdgePlacement" && owner.api_version.starts_with("edge.kcp.io/")
+}
+
 /// The name of the EdgePlacement that a slice belongs to; `None` if it is not ours, or not any more: it is being deleted.
 pub(super) fn owner_of(slice: &SinglePlacementSlice) -> Option<&str> {
     let metadata = &slice.metadata;
     if metadata.deletion_timestamp.is_some() {
         return None;
     }
-    let owner = metadata
-        .owner_references
-        .iter()
-        .find(|owner| owner.kind == "EdgePlacement" && owner.api_version.starts_with("edge.kcp.io/"));
+    let owner = metadata.owner_references.iter().find(|owner| is_placement(owner));
     let label = metadata.labels.get(SOURCE_PLACEMENT);
     let marked = owner.is_some() || label.is_some();
     let name = owner.map(|owner| &owner.name).or(metadata.annotations.get(SOURCE_PLACEMENT)).or(label);

@@ -258,9 +258,7 @@ impl Simulation {
     fn told(&mut self, index: usize, told: &Told) {
         self.log(|| format!("{index} is told: {}", brief(told)));
         let under_way = self.senders().any(|sender| sender.replica == index && !sender.wanted.is_empty());
-        if matches!(told, Told::Missing(..) | Told::Shown(Shown::Slice(..)) | Told::Changed(Shown::Slice(..)))
-            || !under_way
-        {
+        if matches!(told.shown(), None | Some(Shown::Slice(..))) || !under_way {
             return;
         }
         let wanted = self.replicas[index].wanted();
@@ -483,11 +481,11 @@ fn describe(call: &Call) -> String {
 }
 
 fn brief(told: &Told) -> String {
-    match told {
-        Told::Shown(Shown::Slice(key, Live::Slice(slice))) | Told::Changed(Shown::Slice(key, Live::Slice(slice))) => {
+    match told.shown() {
+        Some(Shown::Slice(key, Live::Slice(slice))) => {
             format!("{key} @{} {} rows", slice.metadata.resource_version, slice.destinations.len())
         }
-        other => format!("{other:?}"),
+        _ => format!("{told:?}"),
     }
 }
 

@@ -1,14 +1,12 @@
 //! What is told about the whole: counts, texts, and deltas that pass through the scheduler.
 
 use edge_core::event::Event;
-use edge_core::object::{EdgePlacement, Kind, LabelSelector, Location, ObjectKey, ResourceRef, SyncTarget};
+use edge_core::object::{EdgePlacement, Kind, LabelSelector, ObjectKey, SyncTarget};
 use edge_core::publisher::{Action, Gate, Outcome, Publisher, StatusFields, Time};
 use edge_core::scheduler::{Options, Scheduler};
 use edge_core::selector::Labels;
 
-fn key(name: &str) -> ObjectKey {
-    ObjectKey::new("ws", name)
-}
+use crate::table::{self, key};
 
 fn sync_target(name: &str, uid: &str, env: &str) -> Event {
     let mut object = SyncTarget::default();
@@ -18,13 +16,9 @@ fn sync_target(name: &str, uid: &str, env: &str) -> Event {
 }
 
 fn location(name: &str, env: &str) -> Event {
-    let mut object = Location::default();
-    object.spec.resource =
-        Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
     let mut selector = LabelSelector::default();
     selector.match_labels.insert("env".into(), env.into());
-    object.spec.instance_selector = Some(selector);
-    Event::location(key(name), object)
+    table::location(name, selector)
 }
 
 fn everywhere(name: &str) -> Event {

@@ -1,18 +1,16 @@
 //! When slices that are rather empty join.
 
 use edge_core::event::Event;
-use edge_core::object::{EdgePlacement, LabelSelector, Location, ObjectKey, ResourceRef, SyncTarget};
+use edge_core::object::{EdgePlacement, LabelSelector, ObjectKey, SyncTarget};
 use edge_core::scheduler::{Options, Scheduler};
 use edge_core::slices::Published;
+
+use crate::table::{key, location};
 
 /// Three slices of the EdgePlacement `p`, over SyncTargets in the order of their numbers.
 struct World {
     scheduler: Scheduler,
     published: Published,
-}
-
-fn key(name: &str) -> ObjectKey {
-    ObjectKey::new("ws", name)
 }
 
 impl World {
@@ -22,11 +20,7 @@ impl World {
         }
         let mut placement = EdgePlacement::default();
         placement.spec.location_selectors.push(LabelSelector::default());
-        let mut location = Location::default();
-        location.spec.resource =
-            Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
-        location.spec.instance_selector = Some(LabelSelector::default());
-        let mut events = vec![Event::edge_placement(key("p"), placement), Event::location(key("l"), location)];
+        let mut events = vec![Event::edge_placement(key("p"), placement), location("l", LabelSelector::default())];
         let sync_target = |i: usize| Event::sync_target(key(&format!("{:02}", i + 1)), SyncTarget::default());
         events.extend((0..9 * max / 4).map(sync_target));
         let options = Options::default().with_max_destinations_per_slice(max).unwrap();

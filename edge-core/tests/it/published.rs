@@ -2,15 +2,12 @@
 
 use edge_core::event::Event;
 use edge_core::object::{
-    EdgePlacement, LabelSelector, LabelSelectorRequirement, Location, ObjectKey, OwnerReference, ResourceRef,
-    SinglePlacementSlice, SyncTarget,
+    EdgePlacement, LabelSelector, LabelSelectorRequirement, OwnerReference, SinglePlacementSlice, SyncTarget,
 };
 use edge_core::scheduler::{Options, Scheduler};
 use edge_core::slices::{Digest, FENCE_ANNOTATION, Published, SOURCE_PLACEMENT, Verb};
 
-fn key(name: &str) -> ObjectKey {
-    ObjectKey::new("ws", name)
-}
+use crate::table::{key, location};
 
 fn sync_target(name: &str, uid: &str) -> Event {
     let mut object = SyncTarget::default();
@@ -31,11 +28,7 @@ fn placement(name: &str) -> Event {
 }
 
 fn placements(names: &[&str], sync_targets: &[(&str, &str)]) -> Scheduler {
-    let mut location = Location::default();
-    location.spec.resource =
-        Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
-    location.spec.instance_selector = Some(LabelSelector::default());
-    let mut events = vec![Event::location(key("l"), location)];
+    let mut events = vec![location("l", LabelSelector::default())];
     events.extend(names.iter().map(|name| placement(name)));
     events.extend(sync_targets.iter().map(|(name, uid)| sync_target(name, uid)));
     let mut scheduler = Scheduler::new(Options::default().with_max_destinations_per_slice(4).unwrap());

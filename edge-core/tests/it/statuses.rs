@@ -1,26 +1,16 @@
 //! What the status of an EdgePlacement says when something is in the way, and how a write of it that failed is repeated.
 
 use edge_core::event::Event;
-use edge_core::object::{
-    Condition, EdgePlacement, EdgePlacementStatus, LabelSelector, LabelSelectorRequirement, Location, ResourceRef,
-};
+use edge_core::object::{Condition, EdgePlacement, EdgePlacementStatus, LabelSelector, LabelSelectorRequirement};
 use edge_core::publisher::{Action, Failure, Gate, Outcome, Publisher, Request, StatusFields, Time};
 use edge_core::scheduler::Options;
 
-use crate::table::{Table, key};
+use crate::table::{Table, key, location};
 
 /// Its operator is none, and its key is this one.
 fn invalid(key: &str) -> LabelSelector {
     let requirement = LabelSelectorRequirement { key: key.into(), operator: "in".into(), values: Vec::new() };
     LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() }
-}
-
-fn location(name: &str, selector: LabelSelector) -> Event {
-    let mut object = Location::default();
-    object.spec.resource =
-        Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
-    object.spec.instance_selector = Some(selector);
-    Event::location(key(name), object)
 }
 
 /// The EdgePlacement `p` has this selector, and its first slice is published.

@@ -20,6 +20,15 @@ pub(crate) fn key(name: &str) -> ObjectKey {
     ObjectKey::new("ws", name)
 }
 
+/// A Location that holds what this selects.
+pub(crate) fn location(name: &str, selector: LabelSelector) -> Event {
+    let mut object = Location::default();
+    object.spec.resource =
+        Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
+    object.spec.instance_selector = Some(selector);
+    Event::location(key(name), object)
+}
+
 impl Table {
     pub(crate) fn new() -> Self {
         Self::with(Options::default())
@@ -60,11 +69,7 @@ impl Table {
 
     /// The Location holds what this selects.
     pub(crate) fn location(&mut self, selector: LabelSelector) {
-        let mut location = Location::default();
-        location.spec.resource =
-            Some(ResourceRef { group: None, version: "v1alpha1".into(), resource: "synctargets".into() });
-        location.spec.instance_selector = Some(selector);
-        self.publisher.apply(&Event::location(key("l"), location), self.now);
+        self.publisher.apply(&location("l", selector), self.now);
     }
 
     pub(crate) fn sync_target(&mut self, name: &str) {

@@ -63,8 +63,8 @@ impl Clusters {
 
     /// What an object of a watch is, which need not be shown as a whole; `None` if kcp does not say where it lives.
     pub(crate) fn observe_change(&self, kind: Kind, text: &str) -> Option<Observed> {
-        let of_kind = serde_json::from_str::<OfKind<'_>>(text).ok();
-        if kind != Kind::SinglePlacementSlice || of_kind.is_none_or(|of| of.kind != PARTIAL_OBJECT_METADATA) {
+        let is_partial = || serde_json::from_str::<OfKind<'_>>(text).is_ok_and(|of| of.kind == PARTIAL_OBJECT_METADATA);
+        if kind != Kind::SinglePlacementSlice || !is_partial() {
             return self.observe(kind, text);
         }
         let (Metadata { mut metadata }, _) = decode::<Metadata>(text);

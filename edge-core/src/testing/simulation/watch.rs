@@ -17,6 +17,16 @@ pub(super) enum Told {
     Missing(ObjectKey, Time),
 }
 
+impl Told {
+    /// The object that it is about, but for one that is missing.
+    pub(super) fn shown(&self) -> Option<&Shown> {
+        match self {
+            Self::Shown(shown) | Self::Changed(shown) => Some(shown),
+            Self::Missing(..) => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum State {
     /// A list has to begin.
