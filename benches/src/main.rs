@@ -8,6 +8,11 @@ mod writes;
 use std::error::Error;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// The scheduler's own, for all that are compared.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Measures edge-core beside what one could use instead. Wants a quiet machine.
 #[derive(Debug, Parser)]

@@ -6,7 +6,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use hashbrown::DefaultHashBuilder;
+use hashbrown::{DefaultHashBuilder, HashMap};
 use indexmap::IndexMap;
 
 use crate::object::{EdgePlacement, Kind, Location, ObjectKey, ObjectMeta, ResourceRef, SyncTarget, WORKLOAD_GROUP};
@@ -78,7 +78,8 @@ impl Event {
 ///
 /// Of several events about one object only the last counts, so that what is deleted and created again in one batch has
 /// changed in place. Locations that cannot be resolved go first (what joins in the same batch was not published through
-/// them), then SyncTargets, other Locations and EdgePlacements, which is the cheapest order.
+/// them), then SyncTargets, other Locations and EdgePlacements, which is the cheapest order. Those of one kind may be
+/// applied in any order.
 pub fn batch<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<&'e Event> {
     let events = events.into_iter();
     let mut last: IndexMap<(Kind, &ObjectKey), &Event, DefaultHashBuilder> =
@@ -87,11 +88,27 @@ pub fn batch<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<&'e Event> 
         last.insert((event.kind(), event.key()), event);
     }
     let mut batch: Vec<&Event> = last.into_values().collect();
-    batch.sort_by_key(|event| match event.kind() {
+    batch.sort_by_key(|event| rank(event));
+    batch
+}
+
+/// Brings events of one cluster together, in the order of kinds as before: they look at the same things, which are in the
+/// cache then. Few at a time, so that the events themselves stay there too.
+pub(crate) fn gather<'e>(batch: &mut [&'e Event]) {
+    for few in batch.chunks_mut(1024) {
+        let mut clusters: HashMap<&'e str, usize> = HashMap::new();
+        few.sort_by_cached_key(|event| {
+            let next = clusters.len();
+            (rank(event), *clusters.entry(&event.key().cluster).or_insert(next))
+        });
+    }
+}
+
+fn rank(event: &Event) -> Option<Kind> {
+    match event.kind() {
         Kind::Location if event.invalid().is_some() => None,
         kind => Some(kind),
-    });
-    batch
+    }
 }
 
 /// An object that exists but cannot be decoded: as much of its metadata as could be read, and what is wrong.

@@ -48,7 +48,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use crate::delta::{Change, Delta, OwnedRow, consolidate};
-use crate::event::{Event, batch};
+use crate::event::{Event, batch, gather};
 use crate::id::{ClusterId, Column, GroupId, LocationId, PlacementId, SelectorId, SyncTargetId, Table};
 use crate::leaves::Leaves;
 use crate::order::{Hashed, NameHash};
@@ -242,8 +242,8 @@ impl Index {
     #[must_use = "the delta is what downstream state has to follow"]
     pub fn apply_batch<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) -> Vec<OwnedRow> {
         let mut rows = Vec::new();
-        let batch = batch(events);
-        self.reserve(&batch);
+        let mut batch = batch(events);
+        self.prepare(&mut batch);
         for event in batch {
             rows.extend(self.apply(event).rows().map(OwnedRow::from));
         }
@@ -252,13 +252,15 @@ impl Index {
     }
 
     /// Makes room for a start, which is one large batch: tables that grow while it is taken in end up larger than need be.
-    pub(crate) fn reserve(&mut self, batch: &[&Event]) {
-        if self.sync_targets.rows() == 0 {
-            let count = batch.iter().filter(|event| matches!(event, Event::SyncTarget(_, Some(_)))).count();
-            self.sync_targets.reserve(count);
-            self.sync_target_heads.reserve(count);
-            self.instance_selectors.reserve_items(count);
+    /// Later batches are brought into an order in which they are quicker.
+    pub(crate) fn prepare(&mut self, batch: &mut [&Event]) {
+        if self.sync_targets.rows() > 0 {
+            return gather(batch);
         }
+        let count = batch.iter().filter(|event| matches!(event, Event::SyncTarget(_, Some(_)))).count();
+        self.sync_targets.reserve(count);
+        self.sync_target_heads.reserve(count);
+        self.instance_selectors.reserve_items(count);
     }
 
     /// Frees what the last event removed.

@@ -57,6 +57,7 @@ pub mod slices;
 mod sorted;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod warm;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -104,8 +104,8 @@ impl Scheduler {
     /// [`batch`] says in which order. A start with a hundred thousand objects is one batch. For the delta of a batch see
     /// [`Index::apply_batch`].
     pub fn apply_batch<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) {
-        let batch = batch(events);
-        self.index.reserve(&batch);
+        let mut batch = batch(events);
+        self.index.prepare(&mut batch);
         for event in batch {
             let _ = self.apply(event);
         }

@@ -52,7 +52,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::delta::IdRow;
-use crate::id::{Column, FenceId, LocationId, PlacementId, SliceId, Table};
+use crate::id::{Column, FenceId, LocationId, PlacementId, RunId, SliceId, Table};
 use crate::index::Index;
 use crate::lists::Lists;
 use crate::object::ObjectKey;
@@ -119,6 +119,9 @@ pub(crate) struct Slices {
     runs: Runs,
     /// Further slices, found by the hash of their name.
     names: Names,
+    /// For one member that comes or goes: the slices that its destinations are in, and the runs that are cut.
+    within: Vec<SliceId>,
+    cut: Vec<RunId>,
     /// How many events were followed.
     events: u64,
     /// Slices whose content changed since the last settling.
@@ -151,6 +154,8 @@ impl Slices {
             slots: Lists::default(),
             runs: Runs::default(),
             names: Names::default(),
+            within: Vec::new(),
+            cut: Vec::new(),
             events: 0,
             touched: Touched::default(),
             left: Vec::new(),

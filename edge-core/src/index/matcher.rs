@@ -18,6 +18,7 @@ use super::rules::{IdRule, Op, Plan, Rules, key_bit, signature};
 use crate::id::{Id, KeyId, LabelId, SelectorId, ShapeId, SideTable, Table, grow};
 use crate::intern::{Keys, shrink};
 use crate::selector::{Labels, Selector};
+use crate::warm::warm;
 
 /// Selectors see only the items of their own scope.
 pub(super) type Scope = u32;
@@ -116,6 +117,7 @@ impl<I: Id, T> Matcher<I, T> {
     /// Whether the item is known with just these labels.
     pub(super) fn has_labels(&self, item: I, labels: &Labels) -> bool {
         self.items.get(item).is_some_and(|item| {
+            warm(item.labels.iter().map(|label| self.postings.value(label.label).len()));
             let values = item.labels.iter().map(|label| self.postings.value(label.label));
             self.keys.has_shape(item.shape, labels) && values.eq(labels.iter().map(|(_, value)| value))
         })

@@ -27,6 +27,10 @@ impl Slices {
         published: &Published,
         skip: &BTreeSet<PlacementId>,
     ) -> Vec<PlacementId> {
+        let names = Some(published.names_version());
+        if self.is_settled() && self.names_seen == names {
+            return Vec::new();
+        }
         // A first name outranks further ones.
         let mut newcomers: Vec<ObjectKey> = self.newcomers.iter().map(|&id| index.placement_key(id)).collect();
         newcomers.sort_unstable();
@@ -43,7 +47,6 @@ impl Slices {
             self.lay_out(index, published, key, *id);
         }
         // Names are taken and given back by published slices, and kept by EdgePlacements that are not active.
-        let names = Some(published.names_version());
         if self.names_seen != names {
             self.names_seen = names;
             self.give_way(index, published);
@@ -51,6 +54,11 @@ impl Slices {
         self.move_back(index, published);
         self.balance(index, published);
         unsettled.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Whether nothing changed but, maybe, names of others.
+    fn is_settled(&self) -> bool {
+        self.touched.len() == 0 && self.unsettled.is_empty() && self.newcomers.is_empty() && self.displaced.is_empty()
     }
 
     /// Slices whose name a stranger has taken get their next one; so do those whose name a published slice has that stays

@@ -10,6 +10,10 @@ use crate::delta::{Change, PairChange, PlacementChange};
 use crate::id::{GroupId, LocationId, PlacementId, RunId, SliceId, SyncTargetId};
 use crate::index::Index;
 use crate::order::{Hashed, Position};
+use crate::warm::warm;
+
+/// Room for more slices than these is not kept: an event seldom concerns as many.
+const ROOM: usize = 1024;
 
 impl Slices {
     /// Takes in what the last event changed. The index is as it was right after that event.
@@ -41,46 +45,69 @@ impl Slices {
     /// `O(1)` for each pair of the group, `O(log slices)` where the run is cut: this is what most events come to.
     fn follow_member(&mut self, index: &Index, group: GroupId, sync_target: SyncTargetId, joined: bool) {
         let name = index.hashed(sync_target);
-        let (locations, by_all) = index.holders(group);
-        let (mut unplaced, mut unbound) = (Vec::new(), Vec::new());
-        let Self { slots, slices, fills, runs, fences, touched, events, .. } = &mut *self;
-        for &location in locations {
-            let own = Bound::At { location, sync_target: Some(sync_target) };
-            for (at, slot) in slots.get(location).iter().enumerate() {
-                if !by_all && !index.pair_has(location, at, group) {
-                    continue;
-                }
-                let begins_after = |slice: SliceId| slices[slice].bound.first_name(fences, index) > name;
-                let slice = match slot.get() {
-                    Lies::In(slice) => slice,
-                    Lies::Cut(run) => runs.find(run, name, begins_after),
-                    Lies::Nowhere => {
-                        unplaced.push((location, at));
-                        continue;
-                    }
-                };
-                let fill = &mut fills[slice];
-                fill.count_one(joined);
-                touched.touch(slice, &mut fill.touched, *events);
-                if !joined && fill.begins_at == Some(sync_target) && slices[slice].bound == own {
-                    unbound.push((slice, location));
-                }
+        let all_found = self.find_within(index, group, name);
+        let Self { fills, touched, events, within, .. } = &mut *self;
+        warm(within.iter().map(|&slice| fills[slice].count()));
+        let mut begun = Vec::new();
+        for &slice in within.iter() {
+            let fill = &mut fills[slice];
+            fill.count_one(joined);
+            touched.touch(slice, &mut fill.touched, *events);
+            if !joined && fill.begins_at == Some(sync_target) {
+                begun.push(slice);
             }
         }
-        for (slice, location) in unbound {
-            self.unbind(index, slice, location, |_| true);
-        }
-        // Those whose group was empty, and those of EdgePlacements without a layout.
-        for (location, at) in unplaced {
-            let placement = index.locations[location].pairs[at];
-            if let Some(slice) = self.slice_of(index, placement, location, at, name) {
-                self.fills[slice].count_one(joined);
-                self.touch(slice);
+        within.shrink_to(ROOM);
+        for slice in begun {
+            // It may begin at the SyncTarget as a member of another group.
+            if let Bound::At { location, .. } = self.slices[slice].bound
+                && index.holders(group).0.contains(&location)
+            {
+                self.unbind(index, slice, location, |_| true);
             }
+        }
+        if !all_found {
+            // Those whose group was empty, and those of EdgePlacements without a layout.
+            index.visit_pairs(group, |placement, location, at| {
+                if self.slot(location, at) == Slot::EMPTY
+                    && let Some(slice) = self.slice_of(index, placement, location, at, name)
+                {
+                    self.fills[slice].count_one(joined);
+                    self.touch(slice);
+                }
+            });
         }
         if index.members(group).is_empty() {
             index.visit_pairs(group, |_, location, at| self.set_slot(location, at, Slot::EMPTY));
         }
+    }
+
+    /// Fills [`Slices::within`] with the slices that a SyncTarget's destinations are in, for the pairs of a group. Whether
+    /// each pair is in one.
+    ///
+    /// What is looked at of each pair lies all over memory, one piece leading to the next. So it is done step by step, each
+    /// step for all pairs: what they wait for, they wait for at once.
+    fn find_within(&mut self, index: &Index, group: GroupId, name: Hashed<'_>) -> bool {
+        let (locations, by_all) = index.holders(group);
+        let Self { slots, slices, runs, fences, within, cut, .. } = &mut *self;
+        within.clear();
+        cut.clear();
+        let mut all_found = true;
+        for &location in locations {
+            for (at, slot) in slots.get(location).iter().enumerate() {
+                match slot.get() {
+                    _ if !by_all && !index.pair_has(location, at, group) => {}
+                    Lies::In(slice) => within.push(slice),
+                    Lies::Cut(run) => cut.push(run),
+                    Lies::Nowhere => all_found = false,
+                }
+            }
+        }
+        runs.warm(cut);
+        let begins_after = |slice: SliceId| slices[slice].bound.first_name(fences, index) > name;
+        within.extend(cut.iter().map(|&run| runs.find(run, name, begins_after)));
+        cut.shrink_to(ROOM);
+        all_found
     }
 
     fn follow_placement(&mut self, index: &Index, placement: PlacementId, change: PlacementChange) {

@@ -11,6 +11,7 @@ use core::ops::Index;
 use super::Slices;
 use crate::id::{Either, EitherId, LocationId, PlacementId, RunId, SliceId, Table};
 use crate::order::{Hashed, upper_half};
+use crate::warm::warm;
 
 /// Which slice the destinations of a pair lie in, in four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +67,18 @@ impl Runs {
     pub(super) fn find(&self, run: RunId, sync_target: Hashed<'_>, begins_after: impl Fn(SliceId) -> bool) -> SliceId {
         let parts = &self.0[run];
         let hash = upper_half(sync_target.hash());
-        let begun =
-            parts[1..].partition_point(|part| part.hash < hash || (part.hash == hash && !begins_after(part.slice)));
-        parts[begun].slice
+        let mut at = parts[1..].partition_point(|part| part.hash < hash);
+        while let Some(next) = parts.get(at + 1).filter(|next| next.hash == hash)
+            && !begins_after(next.slice)
+        {
+            at += 1;
+        }
+        parts[at].slice
+    }
+
+    /// Reads what [`Self::find`] begins with.
+    pub(super) fn warm(&self, runs: &[RunId]) {
+        warm(runs.iter().map(|&run| self.0[run][1].hash as usize));
     }
 
     pub(super) fn len(&self) -> usize {
