@@ -144,6 +144,36 @@ fn a_uid_that_is_unknown_stays_as_it_is_published() {
     assert_eq!(publish(&mut first, &mut published), [(Verb::Replace, "p".into())]);
 }
 
+/// Both EdgePlacements select a Location that cannot be resolved, and their slices say what each of them had of it.
+#[test]
+fn of_a_frozen_location_each_placement_has_what_it_had() {
+    let mut published = Published::default();
+    publish(&mut placements(&["p", "q"], &FOUR), &mut published);
+    edit(&mut published, "q", |slice| slice.destinations.retain(|row| "bc".contains(&row.sync_target_name)));
+    let requirement = LabelSelectorRequirement { key: "a".into(), operator: "in".into(), values: Vec::new() };
+    let invalid = LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() };
+    let mut scheduler = Scheduler::new(Options::default());
+    let mut events = vec![location("l", invalid), placement("p"), placement("q")];
+    events.extend(FOUR.map(|(name, uid)| sync_target(name, uid)));
+    scheduler.apply_batch(&events);
+    assert_eq!(publish(&mut scheduler, &mut published), []);
+    let replace = |name: &str| (Verb::Replace, name.to_owned());
+    for (gone, writes, p, q) in [
+        ("a", vec![replace("p")], "bcd", "bc"),
+        ("b", vec![replace("p"), replace("q")], "cd", "c"),
+        ("c", vec![replace("p"), replace("q")], "d", ""),
+        ("d", vec![replace("p")], "", ""),
+    ] {
+        let _ = scheduler.apply(&Event::SyncTarget(key(gone), None));
+        assert_eq!(publish(&mut scheduler, &mut published), writes, "{gone} is gone");
+        let names = |name: &str| -> String {
+            let slice = published.get(&key(name)).unwrap();
+            slice.destinations.iter().map(|row| row.sync_target_name.as_str()).collect()
+        };
+        assert_eq!((names("p").as_str(), names("q").as_str()), (p, q), "{gone} is gone");
+    }
+}
+
 #[test]
 fn an_annotation_that_names_another_placement_goes() {
     let (mut first, mut published) = (scheduler(&FOUR), Published::default());
@@ -184,6 +214,47 @@ fn a_slice_whose_fence_cannot_be_read_has_no_range() {
     }
 }
 
+/// Under the higher maximum both slices could be one, so they join as soon as one of them has to be written.
+#[test]
+fn what_changes_no_destination_changes_no_slice() {
+    let mut published = Published::default();
+    publish(&mut scheduler(&FIVE), &mut published);
+    let mut scheduler = Scheduler::new(Options::default());
+    let all = || location("l", LabelSelector::default());
+    let mut events = vec![all(), placement("p")];
+    events.extend(FIVE.map(|(name, uid)| sync_target(name, uid)));
+    scheduler.apply_batch(&events);
+    assert_eq!(publish(&mut scheduler, &mut published), []);
+    let selector = |operator: &str| {
+        let requirement = LabelSelectorRequirement { key: "a".into(), operator: operator.into(), values: Vec::new() };
+        LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() }
+    };
+    for event in [
+        location("m", selector("Exists")),
+        location("m", LabelSelector { match_labels: [("a".into(), "b".into())].into(), ..LabelSelector::default() }),
+        Event::Location(key("m"), None),
+        location("l", selector("DoesNotExist")),
+        location("l", selector("invalid")),
+        all(),
+    ] {
+        let _ = scheduler.apply(&event);
+        assert_eq!(publish(&mut scheduler, &mut published), [], "{event:?}");
+    }
+    let _ = scheduler.apply(&sync_target("f", "6"));
+    assert!(publish(&mut scheduler, &mut published).len() == 2 && scheduler.slice_count(&key("p")) == 1);
+}
+
+#[test]
+fn an_empty_slice_goes_if_nothing_is_in_its_range() {
+    let (mut published, further) = (Published::default(), further());
+    publish(&mut scheduler(&FIVE), &mut published);
+    edit(&mut published, &further, |slice| slice.destinations.clear());
+    let rows = published.get(&key("p")).unwrap().destinations.clone();
+    let left: Vec<(&str, &str)> =
+        FIVE.into_iter().filter(|(name, _)| rows.iter().any(|row| row.sync_target_name == *name)).collect();
+    assert_eq!(publish(&mut scheduler(&left), &mut published), [(Verb::Delete, further)]);
+}
+
 // === Names ===
 
 const FIVE: [(&str, &str); 5] = [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "5")];
@@ -214,6 +285,15 @@ fn a_slice_leaves_a_name_to_a_placement_and_to_nobody_else() {
         let slices: Vec<_> = published.slices_of(&key(name)).map(|(name, _)| name).collect();
         assert!(slices.len() == 2 && slices.contains(&name), "{name}: {slices:?}");
     }
+}
+
+#[test]
+fn a_name_is_free_again_when_its_placement_is_gone() {
+    let further = further();
+    let mut scheduler = placements(&["p", &further], &FIVE);
+    let _ = scheduler.apply(&Event::EdgePlacement(key(&further), None));
+    let writes = publish(&mut scheduler, &mut Published::default());
+    assert_eq!(writes, [(Verb::Create, "p".into()), (Verb::Create, further)]);
 }
 
 #[test]
