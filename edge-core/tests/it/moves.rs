@@ -113,6 +113,32 @@ fn what_a_refused_slice_should_have_is_held_by_a_helper_if_it_does_not_fit() {
     table.at_rest();
 }
 
+/// It is the turn of another EdgePlacement when the refusal is known, and then there is something else to be tried.
+#[test]
+fn there_is_no_helper_while_the_slice_that_is_waited_for_is_under_way() {
+    let mut table = Table::with_max(4);
+    ["b", "c", "d"].iter().for_each(|name| table.sync_target(name));
+    table.placement("q", "uid-q", 1);
+    let mut table = table.open();
+    assert_eq!(table.succeed_all().len(), 2);
+    table.sync_target("e");
+    let (refused, _) = table.write();
+    let (request, other) = table.write();
+    table.refuse(&refused);
+    table.done(&request, &other);
+    let (_, write) = table.write();
+    assert_eq!((write.verb, &*write.key.name), (Verb::Replace, "q"));
+    table.sync_target("f");
+    let (request, write) = table.write();
+    let destinations = ["a", "b", "f"].map(String::from).to_vec();
+    assert_eq!((write.verb, &*write.key.name, names(&write)), (Verb::Create, SECOND, destinations.clone()));
+    let (_, other) = table.write();
+    assert_eq!((other.verb, names(&other)), (Verb::Replace, destinations));
+    assert_eq!(table.poll(), None, "the first slice waits");
+    table.done(&request, &write);
+    table.expect(Verb::Replace, "p", &["c", "d", "e"]);
+}
+
 /// What refuses the slice refuses the helper, too.
 #[test]
 fn a_helper_that_fails_is_tried_later_and_later() {

@@ -138,6 +138,19 @@ fn what_changed_before_it_may_write_is_read_then() {
     table.at_rest();
 }
 
+/// No layout tells that there is something to be done about it.
+#[test]
+fn a_slice_of_nobody_that_came_before_it_may_write_is_read_then() {
+    let mut orphan = Table::new().open().succeed();
+    orphan.metadata.name = "q".into();
+    orphan.metadata.owner_references[0].name = "q".into();
+    let mut table = Table { version: 100, ..Table::new() };
+    table.publisher.observe_slice(&key("q"), metadata(&orphan), table.now);
+    let mut table = table.open();
+    let requests: Vec<Action> = std::iter::from_fn(|| table.poll()).map(|request| request.action).collect();
+    assert!(requests.len() == 2 && requests.contains(&Action::ReadSlice(key("q"))), "{requests:?}");
+}
+
 #[test]
 fn a_stranger_is_known_by_its_metadata() {
     let mut table = Table::new();

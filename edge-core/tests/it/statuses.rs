@@ -272,6 +272,28 @@ fn a_location_that_comes_is_counted() {
 }
 
 #[test]
+fn when_the_api_turns_out_to_have_a_status_it_is_written() {
+    let mut table = Table::new().open();
+    let _ = table.succeed();
+    table.at_rest();
+    table.publisher.set_status_fields(StatusFields::All);
+    assert_eq!(table.status().spec_generation, Some(1));
+    table.at_rest();
+}
+
+/// Also if it was so before anything could be written.
+#[test]
+fn that_a_selector_is_invalid_is_told_before_the_slice_is_there() {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(StatusFields::All);
+    table.invalid_placement("q", "uid-q", 1);
+    let mut table = table.open();
+    let _ = (table.write(), table.write());
+    let status = table.status();
+    assert_eq!((&*status.key.name, &*status.conditions.unwrap()[0].reason), ("q", "InvalidSelector"));
+}
+
+#[test]
 fn the_first_status_is_written_even_if_it_says_zero() {
     let mut table = Table::new();
     table.publisher.set_status_fields(StatusFields::Original);
