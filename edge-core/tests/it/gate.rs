@@ -45,6 +45,22 @@ fn the_empty_slice_of_an_invalid_placement_is_counted() {
 }
 
 #[test]
+fn the_slice_of_an_invalid_placement_goes_with_it() {
+    let mut table = Table::new();
+    table.invalid_placement("q", "uid-q", 1);
+    let mut table = table.open();
+    assert_eq!(table.succeed_all().len(), 2);
+    table.publisher.apply(&Event::EdgePlacement(key("q"), None), table.now);
+    let read = table.poll().unwrap();
+    assert_eq!(read.action, Action::ReadPlacement(key("q")));
+    table.fail(&read, Failure::NotFound);
+    let (request, write) = table.write();
+    assert_eq!((write.verb, write.key), (Verb::Delete, key("q")));
+    table.publisher.complete(request.id, Outcome::Deleted, table.now);
+    table.at_rest();
+}
+
+#[test]
 fn an_invalid_placement_that_becomes_valid_is_counted_once() {
     let mut table = Table::new();
     table.invalid_placement("p", "uid-p", 1);

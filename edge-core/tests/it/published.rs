@@ -244,6 +244,31 @@ fn what_changes_no_destination_changes_no_slice() {
     assert!(publish(&mut scheduler, &mut published).len() == 2 && scheduler.slice_count(&key("p")) == 1);
 }
 
+/// It begins at a name, whether the SyncTarget of that name is selected or not, or is gone.
+#[test]
+fn a_slice_begins_where_it_began() {
+    let labelled = |name: &str| {
+        let mut object = SyncTarget::default();
+        object.metadata.uid = name.into();
+        object.metadata.labels.insert("name".into(), name.into());
+        Event::sync_target(key(name), object)
+    };
+    let mut scheduler = scheduler(&[]);
+    scheduler.apply_batch(&FIVE.map(|(name, _)| labelled(name)));
+    let (mut published, further) = (Published::default(), further());
+    publish(&mut scheduler, &mut published);
+    let fence = published.get(&key(&further)).unwrap().metadata.annotations[FENCE_ANNOTATION].clone();
+    let first = fence.rsplit('/').next().unwrap();
+    let requirement =
+        LabelSelectorRequirement { key: "name".into(), operator: "NotIn".into(), values: vec![first.into()] };
+    let others = LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() };
+    for event in [location("l", others), Event::SyncTarget(key(first), None), labelled("f"), labelled("g")] {
+        let _ = scheduler.apply(&event);
+        publish(&mut scheduler, &mut published);
+        assert_eq!(published.get(&key(&further)).unwrap().metadata.annotations[FENCE_ANNOTATION], fence, "{event:?}");
+    }
+}
+
 #[test]
 fn an_empty_slice_goes_if_nothing_is_in_its_range() {
     let (mut published, further) = (Published::default(), further());
@@ -285,6 +310,43 @@ fn a_slice_leaves_a_name_to_a_placement_and_to_nobody_else() {
         let slices: Vec<_> = published.slices_of(&key(name)).map(|(name, _)| name).collect();
         assert!(slices.len() == 2 && slices.contains(&name), "{name}: {slices:?}");
     }
+}
+
+/// What was settled before is not looked at again, and nothing has been written since.
+#[test]
+fn a_slice_that_comes_later_leaves_a_name_that_is_taken() {
+    let (mut published, further) = (Published::default(), further());
+    published.insert_unreadable(key(&further));
+    let mut scheduler = scheduler(&FOUR);
+    scheduler.settle(&published);
+    let _ = scheduler.apply(&sync_target("e", "5"));
+    let writes = publish(&mut scheduler, &mut published);
+    assert!(writes.len() == 2 && !writes.contains(&(Verb::Create, further)), "{writes:?}");
+}
+
+/// Somebody gave each of both slices what the other one should have, and one of a helper's name is left from an earlier time.
+#[test]
+fn a_helper_leaves_a_name_that_is_taken() {
+    let eight = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|name| (name, name));
+    let mut swapped = Published::default();
+    publish(&mut scheduler(&eight), &mut swapped);
+    let names: Vec<String> = swapped.iter().map(|(key, _)| key.name.clone()).collect();
+    let destinations = |name: &String| swapped.get(&key(name)).unwrap().destinations.clone();
+    let [first, second] = [destinations(&names[0]), destinations(&names[1])];
+    edit(&mut swapped, &names[0], |slice| slice.destinations = second);
+    edit(&mut swapped, &names[1], |slice| slice.destinations = first);
+    let create = |writes: &[(Verb, String)]| {
+        let mut creates: Vec<_> = writes.iter().filter(|(verb, _)| *verb == Verb::Create).cloned().collect();
+        assert_eq!(creates.len(), 1, "{writes:?}");
+        creates.remove(0).1
+    };
+    let helper = create(&publish(&mut scheduler(&eight), &mut swapped.clone()));
+    let mut left = swapped.get(&key("p")).unwrap().clone();
+    left.metadata.name.clone_from(&helper);
+    left.destinations.clear();
+    swapped.insert(left);
+    let writes = publish(&mut scheduler(&eight), &mut swapped);
+    assert!(create(&writes) != helper && writes.contains(&(Verb::Delete, helper)), "{writes:?}");
 }
 
 #[test]
