@@ -161,6 +161,21 @@ mod tests {
         assert_eq!(leaves.contains(|have| have.cmp(&at)), model.contains(&at));
     }
 
+    #[test]
+    fn room_for_leaves_is_given_back() {
+        let mut leaves = Leaves::default();
+        let elements = || 0..5000_u16;
+        elements().for_each(|element| assert!(leaves.insert(element, |have| have.cmp(&element))));
+        assert!(leaves.leaves.capacity() > 32);
+        for element in elements() {
+            assert!(leaves.remove(|have| have.cmp(&element)));
+            if element % 40 == 0 {
+                leaves.internal_validate(|a, b| a.cmp(&b));
+            }
+        }
+        assert!(leaves.is_empty() && leaves.leaves.capacity() <= 8);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -85,6 +85,18 @@ mod tests {
     use crate::id::LocationId;
 
     #[test]
+    fn a_list_that_got_short_gives_back_its_room() {
+        let id = LocationId::from_index(0);
+        let mut lists: Lists<LocationId, usize> = Lists::default();
+        (0..100).for_each(|value| lists.insert(id, value, value));
+        for len in (5..100).rev() {
+            assert_eq!(lists.remove(id, len), Some(len));
+            let room = lists.entry(id).capacity();
+            assert!(room <= 16.max(4 * len + 3), "{len} have room for {room}");
+        }
+    }
+
+    #[test]
     fn a_list_is_there_once_it_has_something() {
         let id = LocationId::from_index;
         let mut lists: Lists<LocationId, u8> = Lists::default();

@@ -260,7 +260,6 @@ impl Publisher {
     /// replica may have written until then, and how it has cut the destinations is adopted.
     pub fn set_gate(&mut self, gate: Gate, now: Time) {
         match (core::mem::replace(&mut self.gate, gate), gate) {
-            (Gate::Closed, Gate::Closed) => {}
             // Be it for months: no more is kept than what there is.
             (_, Gate::Closed) => self.forget_layouts(),
             (Gate::Closed, _) => self.set_out(now),

@@ -64,10 +64,9 @@ impl Publisher {
         let index = self.scheduler.index();
         let held =
             index.find_placement(key).is_some_and(|id| matches!(index.placements[id].state, PlacementState::Held(_)));
-        if held && self.held.insert(key.clone()) && !self.stands_by() {
-            self.unsettled = true;
-            self.own_slices(key).iter().for_each(|slice| self.mark(slice, None));
-        } else if !held {
+        if held {
+            self.held.insert(key.clone());
+        } else {
             self.held.remove(key);
         }
         if self.stands_by() {
@@ -264,7 +263,7 @@ impl Publisher {
     /// What a slice was marked for before is answered by the layout.
     fn mark_settled(&mut self, key: &ObjectKey, placement: &ObjectKey) {
         let slot = self.slot(key);
-        if slot.dirty || slot.flight.is_some() || slot.needs_read() {
+        if slot.dirty {
             self.mark(key, None);
             return;
         }

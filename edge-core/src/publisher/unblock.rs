@@ -104,14 +104,15 @@ impl Publisher {
         self.send(key, Doing::Replace, Write::replace(key.clone(), object), sent, Some(digest), now)
     }
 
-    /// A helper slice with what a slice would drop, if that slice has something to gain or to drop.
+    /// A helper slice with what a slice would drop, if that slice can go on then.
     fn write_helper(&mut self, key: &ObjectKey, now: Time) -> Option<Request> {
         let (id, slice) = self.barred_aim(key)?;
         let (index, slices) = (self.scheduler.index(), self.scheduler.slices());
         let span = slice.map(|slice| slices.span(index, slice));
         let extra = self.keep_lost(id, key, span.as_ref());
         let fits = slice.is_some_and(|slice| slices.len(slice) + extra.len() <= slices.max());
-        let waits = slice.is_none() && !self.is_name_wanted(key) && !self.has_unwanted(id, key);
+        // It stays until the others are as they should be, whoever has what it holds.
+        let waits = slice.is_none() && !self.is_name_wanted(key);
         if extra.is_empty() || fits || waits {
             return None;
         }
@@ -154,12 +155,6 @@ impl Publisher {
         let (failures, not_before) = (slot.attempts, slot.rests_until());
         let book = self.book(placement);
         (book.helper_failures, book.helper_not_before) = (failures, not_before);
-    }
-
-    /// Whether a slice that is to go has anything but what is wanted.
-    fn has_unwanted(&self, id: PlacementId, key: &ObjectKey) -> bool {
-        let wanted = self.keep(id, key, None);
-        self.published.digest(key) != Some(Digest::of(wanted.iter().map(Into::into)))
     }
 
     /// Whether the layout has a slice of this name.

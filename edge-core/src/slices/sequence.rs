@@ -198,3 +198,67 @@ fn helper(key: ObjectKey, sibling: &SinglePlacementSlice, destinations: &[usize]
     object.destinations.sort_unstable();
     Write::create(key, object)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slices::Verb;
+    use alloc::string::{String, ToString};
+
+    /// A slice; its destinations are called by letters.
+    fn slice(letters: &str) -> SinglePlacementSlice {
+        let destination = |letter: char| Destination { sync_target_name: letter.to_string(), ..Destination::default() };
+        SinglePlacementSlice { destinations: letters.chars().map(destination).collect(), ..Default::default() }
+    }
+
+    /// Which slice gets which destinations, write by write. None that is wanted is missing meanwhile.
+    fn written(slices: &[(&str, &str, &str)], max: usize) -> Vec<(String, String)> {
+        let found: BTreeMap<&str, SinglePlacementSlice> =
+            slices.iter().map(|(name, before, _)| (*name, slice(before))).collect();
+        let target = Target {
+            placement: ObjectKey::new("ws", "p"),
+            before: found.iter().map(|(name, slice)| (*name, slice)).collect(),
+            after: slices.iter().map(|(name, _, after)| (name.to_string(), Some(slice(after)))).collect(),
+        };
+        let mut have: BTreeMap<String, String> =
+            slices.iter().map(|(name, before, _)| (name.to_string(), before.to_string())).collect();
+        let mut written = Vec::new();
+        for write in sequence(target, max, |_| true) {
+            let rows = write.object.iter().flat_map(|object| &object.destinations);
+            let letters: String = rows.map(|row| row.sync_target_name.as_str()).collect();
+            assert_eq!(have.contains_key(&write.key.name), write.verb != Verb::Create, "{write:?}");
+            have.insert(write.key.name.clone(), letters.clone());
+            written.push((write.key.name, letters));
+            for letter in slices.iter().flat_map(|(_, _, after)| after.chars()) {
+                let was_there = slices.iter().any(|(_, before, _)| before.contains(letter));
+                assert!(!was_there || have.values().any(|letters| letters.contains(letter)), "{letter}: {written:?}");
+            }
+        }
+        written
+    }
+
+    fn strings(writes: &[(&str, &str)]) -> Vec<(String, String)> {
+        writes.iter().map(|(name, letters)| (name.to_string(), letters.to_string())).collect()
+    }
+
+    #[test]
+    fn the_last_slice_that_has_a_destination_waits_for_the_one_that_is_to_have_it() {
+        let slices = [("a", "x", "y"), ("b", "x", ""), ("c", "y", "x")];
+        assert_eq!(written(&slices, 4), strings(&[("a", "y"), ("c", "x"), ("b", "")]));
+    }
+
+    #[test]
+    fn in_a_circle_the_slice_that_has_room_keeps_what_it_would_drop() {
+        let slices = [("a", "x", "uvy"), ("b", "y", "x")];
+        assert_eq!(written(&slices, 3), strings(&[("b", "xy"), ("a", "uvy"), ("b", "x")]));
+        let slices = [("a", "y", "x"), ("b", "x", "uvy")];
+        assert_eq!(written(&slices, 3), strings(&[("a", "xy"), ("b", "uvy"), ("a", "x")]));
+    }
+
+    #[test]
+    fn in_a_circle_without_room_a_helper_has_what_the_first_one_drops() {
+        let writes = written(&[("a", "xy", "uv"), ("b", "uv", "xy")], 2);
+        let helper = writes[0].0.as_str();
+        assert_eq!(writes, strings(&[(helper, "xy"), ("a", "uv"), ("b", "xy"), (helper, "")]));
+    }
+}

@@ -234,7 +234,7 @@ fn cuts(segments: &[Segment], max: usize) -> Vec<usize> {
         from = cut.unwrap_or(from + target);
         cuts.push(from);
     }
-    if total - from > max {
+    if total > max {
         let rest = total - from;
         // Each side at least a quarter, and neither too full again.
         let least = max.div_ceil(4).max(rest - max);

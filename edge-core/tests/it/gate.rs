@@ -2,7 +2,7 @@
 
 use edge_core::event::Event;
 use edge_core::object::SinglePlacementSlice;
-use edge_core::publisher::{Action, Failure, Gate, Outcome, Seen, StatusFields};
+use edge_core::publisher::{Action, Failure, Gate, Outcome, Request, Seen, StatusFields};
 use edge_core::slices::Verb;
 
 use crate::table::{Table, invalid_selector, key, names};
@@ -42,6 +42,22 @@ fn the_empty_slice_of_an_invalid_placement_is_counted() {
     assert_eq!(table.succeed_all().len(), 2);
     let counts = table.publisher.counts();
     assert_eq!((counts.desired, counts.published), (2, 2));
+}
+
+#[test]
+fn the_slice_of_an_invalid_placement_goes_with_it() {
+    let mut table = Table::new();
+    table.invalid_placement("q", "uid-q", 1);
+    let mut table = table.open();
+    assert_eq!(table.succeed_all().len(), 2);
+    table.publisher.apply(&Event::EdgePlacement(key("q"), None), table.now);
+    let read = table.poll().unwrap();
+    assert_eq!(read.action, Action::ReadPlacement(key("q")));
+    table.fail(&read, Failure::NotFound);
+    let (request, write) = table.write();
+    assert_eq!((write.verb, write.key), (Verb::Delete, key("q")));
+    table.publisher.complete(request.id, Outcome::Deleted, table.now);
+    table.at_rest();
 }
 
 #[test]
@@ -95,7 +111,8 @@ fn how_another_replica_has_cut_the_destinations_is_adopted() {
         other.publisher.apply(&gone, other.now);
     }
     assert_eq!(table.succeed_all().len(), 2);
-    let theirs = other.open().succeed_all();
+    let mut other = other.open();
+    let theirs = other.succeed_all();
     assert_eq!(theirs.len(), 1);
     table.publisher.set_gate(Gate::Closed, table.now);
     for slice in &ours {
@@ -104,6 +121,42 @@ fn how_another_replica_has_cut_the_destinations_is_adopted() {
     table.publisher.observe_slice(&key(&theirs[0].metadata.name), Seen::Object(theirs[0].clone()), table.now);
     table.publisher.set_gate(Gate::Open, table.now);
     table.at_rest();
+    table.version = other.version;
+    table.publisher.apply(&Event::SyncTarget(key(rows(&theirs[0])[0]), None), table.now);
+    let written = table.succeed();
+    assert_eq!((&*written.metadata.name, rows(&written)), ("p", rows(&theirs[0])[1..].to_vec()));
+    table.at_rest();
+}
+
+/// What a Location keeps that cannot be resolved is known when all slices have been read, and not before.
+#[test]
+fn until_all_slices_of_a_placement_have_been_read_none_of_them_goes() {
+    let mut model = Table::with_max(4);
+    NAMES.iter().for_each(|name| model.sync_target(name));
+    let slices = model.open().succeed_all();
+    let mut table = Table { version: 100, ..Table::with_max(4) };
+    NAMES.iter().for_each(|name| table.sync_target(name));
+    table.location(invalid_selector());
+    for slice in &slices {
+        table.publisher.observe_slice(&key(&slice.metadata.name), Seen::Object(slice.clone()), table.now);
+    }
+    let mut table = table.open();
+    let read = table.poll().unwrap();
+    let mut next = table.poll();
+    let answer = |table: &mut Table, request: Request| {
+        // It may be read once more, but never written.
+        let Action::ReadSlice(name) = &request.action else { panic!("{request:?}") };
+        let slice = slices.iter().find(|slice| slice.metadata.name == name.name).unwrap();
+        table.publisher.complete(request.id, Outcome::Slice(slice.clone()), table.now);
+    };
+    answer(&mut table, read);
+    assert_eq!(table.poll(), None, "the other one is being read");
+    while let Some(request) = next {
+        answer(&mut table, request);
+        next = table.poll();
+    }
+    table.at_rest();
+    assert_eq!(table.publisher.published().owned_count(), 2);
 }
 
 #[test]

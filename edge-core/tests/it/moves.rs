@@ -113,6 +113,32 @@ fn what_a_refused_slice_should_have_is_held_by_a_helper_if_it_does_not_fit() {
     table.at_rest();
 }
 
+/// It is the turn of another EdgePlacement when the refusal is known, and then there is something else to be tried.
+#[test]
+fn there_is_no_helper_while_the_slice_that_is_waited_for_is_under_way() {
+    let mut table = Table::with_max(4);
+    ["b", "c", "d"].iter().for_each(|name| table.sync_target(name));
+    table.placement("q", "uid-q", 1);
+    let mut table = table.open();
+    assert_eq!(table.succeed_all().len(), 2);
+    table.sync_target("e");
+    let (refused, _) = table.write();
+    let (request, other) = table.write();
+    table.refuse(&refused);
+    table.done(&request, &other);
+    let (_, write) = table.write();
+    assert_eq!((write.verb, &*write.key.name), (Verb::Replace, "q"));
+    table.sync_target("f");
+    let (request, write) = table.write();
+    let destinations = ["a", "b", "f"].map(String::from).to_vec();
+    assert_eq!((write.verb, &*write.key.name, names(&write)), (Verb::Create, SECOND, destinations.clone()));
+    let (_, other) = table.write();
+    assert_eq!((other.verb, names(&other)), (Verb::Replace, destinations));
+    assert_eq!(table.poll(), None, "the first slice waits");
+    table.done(&request, &write);
+    table.expect(Verb::Replace, "p", &["c", "d", "e"]);
+}
+
 /// What refuses the slice refuses the helper, too.
 #[test]
 fn a_helper_that_fails_is_tried_later_and_later() {
@@ -224,23 +250,31 @@ fn what_the_watch_tells_of_a_write_counts_before_its_answer_comes() {
 /// `a` and `b` are wanted, and the server refuses all slices that are to have them; these destinations are in one that no
 /// layout knows.
 fn by_hand(max: usize, destinations: &[&str]) -> Table {
+    made_by_hand("p-by-hand", max, destinations)
+}
+
+/// The same for a slice of this name; `q` is one that another EdgePlacement wants.
+fn made_by_hand(name: &str, max: usize, destinations: &[&str]) -> Table {
     let mut model = Table::with_max(1000);
     destinations.iter().for_each(|name| model.sync_target(name));
     let mut other = model.open().succeed();
     let mut first = other.clone();
     first.destinations.clear();
     other.destinations.retain(|row| destinations.contains(&&*row.sync_target_name));
-    other.metadata.name = "p-by-hand".into();
+    other.metadata.name = name.into();
     other.metadata.annotations.retain(|name, _| name == CLUSTER_ANNOTATION);
     other.metadata.uid = "by-hand".into();
     let mut table = Table { version: 100, ..Table::with_max(max) };
     table.publisher.observe_slice(&key("p"), Seen::Object(first), table.now);
-    table.publisher.observe_slice(&key("p-by-hand"), Seen::Object(other.clone()), table.now);
+    table.publisher.observe_slice(&key(name), Seen::Object(other.clone()), table.now);
     table.sync_target("b");
+    if name == "q" {
+        table.placement(name, "uid-q", 1);
+    }
     let mut table = table.open();
     loop {
         let request = table.poll().unwrap();
-        if request.action == Action::ReadSlice(key("p-by-hand")) {
+        if request.action == Action::ReadSlice(key(name)) {
             table.publisher.complete(request.id, Outcome::Slice(other), table.now);
             return table;
         }
@@ -272,4 +306,45 @@ fn a_slice_that_is_to_go_and_is_too_full_loses_what_nobody_wants_and_keeps_the_r
 fn a_slice_that_has_nothing_that_is_wanted_goes_at_once() {
     let mut table = by_hand(2, &["z"]);
     table.expect(Verb::Delete, "p-by-hand", &[]);
+}
+
+/// It would not go sooner.
+#[test]
+fn a_slice_that_is_to_go_and_may_not_be_written_gets_no_helper() {
+    let mut table = by_hand(2, &["a", "b", "z"]);
+    let (request, write) = table.write();
+    assert_eq!((write.verb, &*write.key.name), (Verb::Replace, "p-by-hand"));
+    table.fail(&request, Failure::Forbidden("may not update".into()));
+    assert_eq!(table.poll(), None);
+}
+
+#[test]
+fn a_slice_whose_name_another_placement_wants_goes_when_a_helper_has_what_is_wanted_of_it() {
+    let mut table = made_by_hand("q", 2, &["a", "b"]);
+    let (request, helper) = table.write();
+    assert_eq!((helper.verb, names(&helper)), (Verb::Create, ["a", "b"].map(String::from).to_vec()));
+    table.done(&request, &helper);
+    table.expect(Verb::Delete, "q", &[]);
+    table.expect(Verb::Create, "q", &["a", "b"]);
+}
+
+/// The first slice has `a` and may not have `b`.
+#[test]
+fn a_slice_that_is_to_go_keeps_also_what_is_wanted_of_it_and_others_have() {
+    for max in [2, 3] {
+        let mut table = Table::with_max(max).open();
+        let mut other = table.succeed();
+        table.at_rest();
+        table.sync_target("b");
+        let (request, _) = table.write();
+        table.refuse(&request);
+        for name in ["b", "z"] {
+            other.destinations.push(other.destinations[0].clone());
+            other.destinations.last_mut().unwrap().sync_target_name = name.into();
+        }
+        other.metadata.annotations.retain(|name, _| name == CLUSTER_ANNOTATION);
+        (other.metadata.name, other.metadata.uid) = ("p-by-hand".into(), "by-hand".into());
+        table.publisher.observe_slice(&key("p-by-hand"), Seen::Object(other), table.now);
+        table.expect(Verb::Replace, "p-by-hand", &["a", "b"]);
+    }
 }

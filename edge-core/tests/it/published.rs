@@ -144,6 +144,36 @@ fn a_uid_that_is_unknown_stays_as_it_is_published() {
     assert_eq!(publish(&mut first, &mut published), [(Verb::Replace, "p".into())]);
 }
 
+/// Both EdgePlacements select a Location that cannot be resolved, and their slices say what each of them had of it.
+#[test]
+fn of_a_frozen_location_each_placement_has_what_it_had() {
+    let mut published = Published::default();
+    publish(&mut placements(&["p", "q"], &FOUR), &mut published);
+    edit(&mut published, "q", |slice| slice.destinations.retain(|row| "bc".contains(&row.sync_target_name)));
+    let requirement = LabelSelectorRequirement { key: "a".into(), operator: "in".into(), values: Vec::new() };
+    let invalid = LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() };
+    let mut scheduler = Scheduler::new(Options::default());
+    let mut events = vec![location("l", invalid), placement("p"), placement("q")];
+    events.extend(FOUR.map(|(name, uid)| sync_target(name, uid)));
+    scheduler.apply_batch(&events);
+    assert_eq!(publish(&mut scheduler, &mut published), []);
+    let replace = |name: &str| (Verb::Replace, name.to_owned());
+    for (gone, writes, p, q) in [
+        ("a", vec![replace("p")], "bcd", "bc"),
+        ("b", vec![replace("p"), replace("q")], "cd", "c"),
+        ("c", vec![replace("p"), replace("q")], "d", ""),
+        ("d", vec![replace("p")], "", ""),
+    ] {
+        let _ = scheduler.apply(&Event::SyncTarget(key(gone), None));
+        assert_eq!(publish(&mut scheduler, &mut published), writes, "{gone} is gone");
+        let names = |name: &str| -> String {
+            let slice = published.get(&key(name)).unwrap();
+            slice.destinations.iter().map(|row| row.sync_target_name.as_str()).collect()
+        };
+        assert_eq!((names("p").as_str(), names("q").as_str()), (p, q), "{gone} is gone");
+    }
+}
+
 #[test]
 fn an_annotation_that_names_another_placement_goes() {
     let (mut first, mut published) = (scheduler(&FOUR), Published::default());
@@ -184,6 +214,72 @@ fn a_slice_whose_fence_cannot_be_read_has_no_range() {
     }
 }
 
+/// Under the higher maximum both slices could be one, so they join as soon as one of them has to be written.
+#[test]
+fn what_changes_no_destination_changes_no_slice() {
+    let mut published = Published::default();
+    publish(&mut scheduler(&FIVE), &mut published);
+    let mut scheduler = Scheduler::new(Options::default());
+    let all = || location("l", LabelSelector::default());
+    let mut events = vec![all(), placement("p")];
+    events.extend(FIVE.map(|(name, uid)| sync_target(name, uid)));
+    scheduler.apply_batch(&events);
+    assert_eq!(publish(&mut scheduler, &mut published), []);
+    let selector = |operator: &str| {
+        let requirement = LabelSelectorRequirement { key: "a".into(), operator: operator.into(), values: Vec::new() };
+        LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() }
+    };
+    for event in [
+        location("m", selector("Exists")),
+        location("m", LabelSelector { match_labels: [("a".into(), "b".into())].into(), ..LabelSelector::default() }),
+        Event::Location(key("m"), None),
+        location("l", selector("DoesNotExist")),
+        location("l", selector("invalid")),
+        all(),
+    ] {
+        let _ = scheduler.apply(&event);
+        assert_eq!(publish(&mut scheduler, &mut published), [], "{event:?}");
+    }
+    let _ = scheduler.apply(&sync_target("f", "6"));
+    assert!(publish(&mut scheduler, &mut published).len() == 2 && scheduler.slice_count(&key("p")) == 1);
+}
+
+/// It begins at a name, whether the SyncTarget of that name is selected or not, or is gone.
+#[test]
+fn a_slice_begins_where_it_began() {
+    let labelled = |name: &str| {
+        let mut object = SyncTarget::default();
+        object.metadata.uid = name.into();
+        object.metadata.labels.insert("name".into(), name.into());
+        Event::sync_target(key(name), object)
+    };
+    let mut scheduler = scheduler(&[]);
+    scheduler.apply_batch(&FIVE.map(|(name, _)| labelled(name)));
+    let (mut published, further) = (Published::default(), further());
+    publish(&mut scheduler, &mut published);
+    let fence = published.get(&key(&further)).unwrap().metadata.annotations[FENCE_ANNOTATION].clone();
+    let first = fence.rsplit('/').next().unwrap();
+    let requirement =
+        LabelSelectorRequirement { key: "name".into(), operator: "NotIn".into(), values: vec![first.into()] };
+    let others = LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() };
+    for event in [location("l", others), Event::SyncTarget(key(first), None), labelled("f"), labelled("g")] {
+        let _ = scheduler.apply(&event);
+        publish(&mut scheduler, &mut published);
+        assert_eq!(published.get(&key(&further)).unwrap().metadata.annotations[FENCE_ANNOTATION], fence, "{event:?}");
+    }
+}
+
+#[test]
+fn an_empty_slice_goes_if_nothing_is_in_its_range() {
+    let (mut published, further) = (Published::default(), further());
+    publish(&mut scheduler(&FIVE), &mut published);
+    edit(&mut published, &further, |slice| slice.destinations.clear());
+    let rows = published.get(&key("p")).unwrap().destinations.clone();
+    let left: Vec<(&str, &str)> =
+        FIVE.into_iter().filter(|(name, _)| rows.iter().any(|row| row.sync_target_name == *name)).collect();
+    assert_eq!(publish(&mut scheduler(&left), &mut published), [(Verb::Delete, further)]);
+}
+
 // === Names ===
 
 const FIVE: [(&str, &str); 5] = [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "5")];
@@ -214,6 +310,52 @@ fn a_slice_leaves_a_name_to_a_placement_and_to_nobody_else() {
         let slices: Vec<_> = published.slices_of(&key(name)).map(|(name, _)| name).collect();
         assert!(slices.len() == 2 && slices.contains(&name), "{name}: {slices:?}");
     }
+}
+
+/// What was settled before is not looked at again, and nothing has been written since.
+#[test]
+fn a_slice_that_comes_later_leaves_a_name_that_is_taken() {
+    let (mut published, further) = (Published::default(), further());
+    published.insert_unreadable(key(&further));
+    let mut scheduler = scheduler(&FOUR);
+    scheduler.settle(&published);
+    let _ = scheduler.apply(&sync_target("e", "5"));
+    let writes = publish(&mut scheduler, &mut published);
+    assert!(writes.len() == 2 && !writes.contains(&(Verb::Create, further)), "{writes:?}");
+}
+
+/// Somebody gave each of both slices what the other one should have, and one of a helper's name is left from an earlier time.
+#[test]
+fn a_helper_leaves_a_name_that_is_taken() {
+    let eight = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|name| (name, name));
+    let mut swapped = Published::default();
+    publish(&mut scheduler(&eight), &mut swapped);
+    let names: Vec<String> = swapped.iter().map(|(key, _)| key.name.clone()).collect();
+    let destinations = |name: &String| swapped.get(&key(name)).unwrap().destinations.clone();
+    let [first, second] = [destinations(&names[0]), destinations(&names[1])];
+    edit(&mut swapped, &names[0], |slice| slice.destinations = second);
+    edit(&mut swapped, &names[1], |slice| slice.destinations = first);
+    let create = |writes: &[(Verb, String)]| {
+        let mut creates: Vec<_> = writes.iter().filter(|(verb, _)| *verb == Verb::Create).cloned().collect();
+        assert_eq!(creates.len(), 1, "{writes:?}");
+        creates.remove(0).1
+    };
+    let helper = create(&publish(&mut scheduler(&eight), &mut swapped.clone()));
+    let mut left = swapped.get(&key("p")).unwrap().clone();
+    left.metadata.name.clone_from(&helper);
+    left.destinations.clear();
+    swapped.insert(left);
+    let writes = publish(&mut scheduler(&eight), &mut swapped);
+    assert!(create(&writes) != helper && writes.contains(&(Verb::Delete, helper)), "{writes:?}");
+}
+
+#[test]
+fn a_name_is_free_again_when_its_placement_is_gone() {
+    let further = further();
+    let mut scheduler = placements(&["p", &further], &FIVE);
+    let _ = scheduler.apply(&Event::EdgePlacement(key(&further), None));
+    let writes = publish(&mut scheduler, &mut Published::default());
+    assert_eq!(writes, [(Verb::Create, "p".into()), (Verb::Create, further)]);
 }
 
 #[test]

@@ -62,6 +62,7 @@ fn the_same_version_again_is_no_reason_for_anything() {
     table.seen(Seen::Object(stored));
     table.at_rest();
     assert_eq!(table.publisher.next_wakeup(), None);
+    assert!(table.publisher.published().is_thin(&key("p")), "its destinations are not kept");
 }
 
 #[test]
@@ -138,6 +139,19 @@ fn what_changed_before_it_may_write_is_read_then() {
     table.at_rest();
 }
 
+/// No layout tells that there is something to be done about it.
+#[test]
+fn a_slice_of_nobody_that_came_before_it_may_write_is_read_then() {
+    let mut orphan = Table::new().open().succeed();
+    orphan.metadata.name = "q".into();
+    orphan.metadata.owner_references[0].name = "q".into();
+    let mut table = Table { version: 100, ..Table::new() };
+    table.publisher.observe_slice(&key("q"), metadata(&orphan), table.now);
+    let mut table = table.open();
+    let requests: Vec<Action> = std::iter::from_fn(|| table.poll()).map(|request| request.action).collect();
+    assert!(requests.len() == 2 && requests.contains(&Action::ReadSlice(key("q"))), "{requests:?}");
+}
+
 #[test]
 fn a_stranger_is_known_by_its_metadata() {
     let mut table = Table::new();
@@ -167,6 +181,23 @@ fn what_others_undo_again_and_again_is_told_although_it_has_to_be_read() {
         }
     }
     assert_eq!(table.status().conditions.unwrap()[0].reason, "SliceContested");
+}
+
+/// What is read after the time is up is what was sent: nobody else did it.
+#[test]
+fn a_write_that_took_effect_in_silence_is_no_repair() {
+    let mut table = Table::new().open();
+    let _ = table.succeed();
+    for name in ["b", "c", "d", "e", "f", "g"] {
+        table.sync_target(name);
+        let (request, write) = table.write();
+        let stored = table.stored(&write);
+        table.fail(&request, Failure::Unknown("timeout".into()));
+        let read = table.next();
+        assert_eq!(read.action, Action::ReadSlice(key("p")));
+        table.publisher.complete(read.id, Outcome::Slice(stored), table.now);
+        table.at_rest();
+    }
 }
 
 #[test]

@@ -271,6 +271,63 @@ fn a_location_that_comes_is_counted() {
     table.at_rest();
 }
 
+/// Its first generation is not the one that was answered.
+#[test]
+fn the_next_of_a_name_has_a_status_of_its_own() {
+    for gone in [false, true] {
+        let mut table = told(StatusFields::All);
+        if gone {
+            table.publisher.apply(&Event::EdgePlacement(key("p"), None), table.now);
+        }
+        table.placement("p", "uid-q", 1);
+        let read = table.poll().unwrap();
+        assert_eq!(read.action, Action::ReadPlacement(key("p")));
+        assert_eq!(table.poll(), None, "its slice names the former one");
+        table.publisher.complete(read.id, Outcome::Placement { uid: "uid-q".into() }, table.now);
+        let _ = table.succeed();
+        assert_eq!(table.status().spec_generation, Some(1));
+        table.at_rest();
+    }
+}
+
+/// The original's controller wrote it.
+#[test]
+fn what_a_status_says_already_is_not_written_again() {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(StatusFields::All);
+    let status =
+        EdgePlacementStatus { spec_generation: 1, matching_location_count: 1, ..EdgePlacementStatus::default() };
+    table.publisher.observe_status(&key("p"), status);
+    let mut table = table.open();
+    let _ = table.succeed();
+    let status = table.status();
+    assert_eq!((status.spec_generation, status.matching_location_count), (None, None));
+    assert_eq!((status.destination_count, status.slice_count), (Some(1), Some(1)));
+    table.at_rest();
+}
+
+#[test]
+fn when_the_api_turns_out_to_have_a_status_it_is_written() {
+    let mut table = Table::new().open();
+    let _ = table.succeed();
+    table.at_rest();
+    table.publisher.set_status_fields(StatusFields::All);
+    assert_eq!(table.status().spec_generation, Some(1));
+    table.at_rest();
+}
+
+/// Also if it was so before anything could be written.
+#[test]
+fn that_a_selector_is_invalid_is_told_before_the_slice_is_there() {
+    let mut table = Table::new();
+    table.publisher.set_status_fields(StatusFields::All);
+    table.invalid_placement("q", "uid-q", 1);
+    let mut table = table.open();
+    let _ = (table.write(), table.write());
+    let status = table.status();
+    assert_eq!((&*status.key.name, &*status.conditions.unwrap()[0].reason), ("q", "InvalidSelector"));
+}
+
 #[test]
 fn the_first_status_is_written_even_if_it_says_zero() {
     let mut table = Table::new();
