@@ -21,6 +21,9 @@ const QUICK: Duration = Duration::from_micros(500);
 /// Passes over the same events; the middle one counts.
 const PASSES: usize = 5;
 
+/// Quick passes go on for as long: a disturbance of some ten milliseconds must not be most of what is measured.
+const AT_LEAST: Duration = Duration::from_millis(250);
+
 /// How an engine did on the first events of a case.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
@@ -55,7 +58,7 @@ pub fn within(engine: &mut dyn Engine, case: &Case, mode: Mode, budget: Duration
     let start = Instant::now();
     let (first, flips) = pass(engine, case, mode, case.flips.len(), &|| start.elapsed() < budget);
     let mut nanos = vec![first];
-    while nanos.len() < PASSES && start.elapsed() < budget {
+    while start.elapsed() < budget && (nanos.len() < PASSES || start.elapsed() < AT_LEAST) {
         nanos.push(pass(engine, case, mode, flips, &|| true).0);
     }
     Sample { flips, nanos: median(&mut nanos) }
