@@ -438,8 +438,9 @@ impl SchedulerMachine {
             return;
         }
         assert!(before.iter().map(content).eq(after.iter().map(|slice| content(slice))), "the slices of {key} stay");
-        for owner in after.iter().flat_map(|slice| &slice.metadata.owner_references) {
-            let current = owner.kind != "EdgePlacement" || owner.uid == *uid || uid.is_empty() || deleting;
+        let owners = after.iter().flat_map(|slice| &slice.metadata.owner_references);
+        for owner in owners.filter(|owner| is_placement(owner)) {
+            let current = owner.uid == *uid || uid.is_empty() || deleting;
             assert!(current, "the slices of {key} have an owner that is gone");
         }
     }
