@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::hint::black_box;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use benches::engines::{Answer, EdgeCore, Engine, PEERS};
@@ -139,6 +140,7 @@ fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
     let mut checked = EdgeCore::checked();
     checked.load(&world);
     let expected = checked.answer();
+    let changed = answer_between(&mut checked, &rows);
     let [mut ours, mut of_default_size] = [args.ours(), EdgeCore::new()];
     ours.load(&world);
     of_default_size.load(&world);
@@ -146,13 +148,13 @@ fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
     let mut cells: Vec<Vec<String>> = Vec::new();
     for (name, case, mode) in &rows {
         let sample = measure::within(&mut ours, case, *mode, budget);
-        let changed = measure::rows(&mut checked, case, budget);
+        let destinations = measure::rows(&mut checked, case, budget);
         let listed = match mode {
             Mode::Single => time(measure::within(&mut ours, case, Mode::Listed, budget).nanos),
             _ => String::new(),
         };
         let smaller = measure::within(&mut of_default_size, case, *mode, budget);
-        cells.push(vec![name.clone(), report::digits(changed), time(sample.nanos), listed, time(smaller.nanos)]);
+        cells.push(vec![name.clone(), report::digits(destinations), time(sample.nanos), listed, time(smaller.nanos)]);
         samples.push(sample);
     }
     if checked.answer() != expected {
@@ -161,7 +163,8 @@ fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
     for make in PEERS {
         let (mut peer, _) = measure::load(make, &world);
         eprintln!("{}: single events", peer.name());
-        agree(&*peer, expected)?;
+        agree(peer.name(), expected, peer.answer())?;
+        agree(peer.name(), changed, answer_between(&mut *peer, &rows))?;
         for (((_, case, mode), sample), cells) in rows.iter().zip(&samples).zip(&mut cells) {
             let theirs = measure::within(&mut *peer, case, *mode, budget);
             // The same events, as events differ a lot in what they change.
@@ -173,18 +176,26 @@ fn events(args: &Args, table: &mut Table) -> Result<(), Box<dyn Error>> {
             eprintln!("  {}: {cell}", cells[0]);
             cells.push(cell);
         }
-        agree(&*peer, expected)?;
+        agree(peer.name(), expected, peer.answer())?;
     }
     cells.into_iter().for_each(|cells| table.row(cells));
     Ok(())
 }
 
-fn agree(peer: &dyn Engine, expected: Answer) -> Result<(), Box<dyn Error>> {
-    let found = peer.answer();
+/// The answer after the first event of each case, which are undone then.
+fn answer_between(engine: &mut dyn Engine, rows: &[(String, Case, Mode)]) -> Answer {
+    let flips = || rows.iter().filter_map(|(_, case, _)| case.flips.first());
+    flips().for_each(|flip| engine.apply(slice::from_ref(&flip.there)));
+    let answer = engine.answer();
+    flips().rev().for_each(|flip| engine.apply(slice::from_ref(&flip.back)));
+    answer
+}
+
+fn agree(peer: &str, expected: Answer, found: Answer) -> Result<(), Box<dyn Error>> {
     if found == expected {
         return Ok(());
     }
-    Err(format!("{} has another answer than edge-core: {found:?}, not {expected:?}", peer.name()).into())
+    Err(format!("{peer} has another answer than edge-core: {found:?}, not {expected:?}").into())
 }
 
 fn cell(theirs: Sample, ours: Sample) -> String {

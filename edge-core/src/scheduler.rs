@@ -115,8 +115,10 @@ impl Scheduler {
     /// slices that are too empty merged, and names that strangers took or gave back are followed.
     ///
     /// What cannot be resolved takes what it keeps from the published slices, when an EdgePlacement is new or valid
-    /// again; these destinations are in no delta. Does nothing where nothing has changed. Cost: in the slices that changed, and `O(destinations)` for each new EdgePlacement with published slices.
+    /// again; these destinations are in no delta. Does nothing where nothing has changed. Cost: in the slices that changed
+    /// and the objects of others, and `O(destinations)` for each new EdgePlacement with published slices.
     pub fn settle(&mut self, published: &Published) {
+        self.slices.look_at_names(published);
         self.lay_out(published, &BTreeSet::new());
         self.slices.forget_touched();
     }

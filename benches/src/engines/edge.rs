@@ -1,5 +1,7 @@
 //! edge-core: destinations and slices.
 
+use std::hint::black_box;
+
 use edge_core::event::Event;
 use edge_core::scheduler::{Options, Scheduler};
 use edge_core::slices::Published;
@@ -77,7 +79,7 @@ impl Engine for EdgeCore {
 
     fn apply_counted(&mut self, event: &Event) -> usize {
         self.note([event]);
-        let rows = self.scheduler.apply(event).rows().count();
+        let rows = self.scheduler.apply(event).rows().map(black_box).count();
         self.scheduler.settle(&self.published);
         rows
     }

@@ -64,9 +64,11 @@ impl Publisher {
         let index = self.scheduler.index();
         let held =
             index.find_placement(key).is_some_and(|id| matches!(index.placements[id].state, PlacementState::Held(_)));
-        if held {
-            self.held.insert(key.clone());
-        } else {
+        if held && self.held.insert(key.clone()) && !self.stands_by() {
+            // The index tells no change if it was not active before, either: it was being deleted.
+            self.unsettled = true;
+            self.own_slices(key).iter().for_each(|slice| self.mark(slice, None));
+        } else if !held {
             self.held.remove(key);
         }
         if self.stands_by() {

@@ -56,6 +56,14 @@ impl Slices {
         unsettled.into_iter().map(|(_, id)| id).collect()
     }
 
+    /// Looks at the names that others have and keep once more, where there are any: these may be other published slices than
+    /// the last time, and only of the same ones a version tells whether they have changed.
+    pub(crate) fn look_at_names(&mut self, published: &Published) {
+        if published.foreign().next().is_some() || !self.suspended.is_empty() {
+            self.names_seen = None;
+        }
+    }
+
     /// Whether nothing changed but, maybe, names of others.
     fn is_settled(&self) -> bool {
         self.touched.len() == 0 && self.unsettled.is_empty() && self.newcomers.is_empty() && self.displaced.is_empty()

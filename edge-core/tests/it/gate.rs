@@ -1,7 +1,7 @@
 //! What may be written when, and what is known of what is going on.
 
 use edge_core::event::Event;
-use edge_core::object::SinglePlacementSlice;
+use edge_core::object::{EdgePlacement, SinglePlacementSlice};
 use edge_core::publisher::{Action, Failure, Gate, Outcome, Request, Seen, StatusFields};
 use edge_core::slices::Verb;
 
@@ -42,6 +42,23 @@ fn the_empty_slice_of_an_invalid_placement_is_counted() {
     assert_eq!(table.succeed_all().len(), 2);
     let counts = table.publisher.counts();
     assert_eq!((counts.desired, counts.published), (2, 2));
+}
+
+#[test]
+fn an_invalid_placement_that_is_not_being_deleted_after_all_gets_its_empty_slice() {
+    for uid in ["", "uid-q"] {
+        let mut table = Table::new().open();
+        let mut written = table.succeed_all();
+        for deletion_timestamp in [Some("2024-01-01T00:00:00Z".to_string()), None] {
+            let mut object = EdgePlacement::default();
+            object.metadata.uid = uid.into();
+            object.metadata.deletion_timestamp = deletion_timestamp;
+            object.spec.location_selectors.push(invalid_selector());
+            table.publisher.apply(&Event::edge_placement(key("q"), object), table.now);
+            written = table.succeed_all();
+        }
+        assert_eq!(written.iter().map(|slice| &*slice.metadata.name).collect::<Vec<_>>(), ["q"]);
+    }
 }
 
 #[test]

@@ -429,3 +429,18 @@ fn slices_wait_for_a_name_until_another_placement_leaves_it() {
     let writes = carry_out(&names, &mut published);
     assert!(writes.len() == 10 && !writes.contains(helper), "{writes:?}");
 }
+
+#[test]
+fn names_that_others_have_now_count_whatever_was_listed_before() {
+    let listed = |name: &str| -> Published {
+        let mut slice = SinglePlacementSlice::default();
+        slice.metadata.name = name.into();
+        slice.metadata.annotations.insert("kcp.io/cluster".into(), "ws".into());
+        [slice].into_iter().collect()
+    };
+    let mut scheduler = scheduler(&[]);
+    assert_eq!(scheduler.plan(&listed("other"))[0].key, key("p"));
+    let writes = scheduler.plan(&listed("p"));
+    assert_eq!(writes, self::scheduler(&[]).plan(&listed("p")));
+    assert_ne!(writes[0].key, key("p"));
+}
