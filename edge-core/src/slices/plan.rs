@@ -85,10 +85,10 @@ fn known(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_string())
 }
 
-/// Whether a slice names an EdgePlacement of another UID as its owner.
+/// Whether a slice names an EdgePlacement of another UID among its owners.
 pub(crate) fn has_other_owner(slice: &SinglePlacementSlice, uid: &str) -> bool {
-    let owner = slice.metadata.owner_references.iter().find(|owner| is_placement(owner));
-    !uid.is_empty() && owner.is_some_and(|owner| owner.uid != *uid)
+    let mut owners = slice.metadata.owner_references.iter().filter(|owner| is_placement(owner));
+    !uid.is_empty() && owners.any(|owner| owner.uid != *uid)
 }
 
 /// What is to become of the slices of one EdgePlacement.
