@@ -72,9 +72,8 @@ pub fn within(engine: &mut dyn Engine, case: &Case, mode: Mode, budget: Duration
 pub fn first(engine: &mut dyn Engine, case: &Case, mode: Mode, flips: usize) -> Sample {
     let mut time = || {
         let start = Instant::now();
-        for Flip { there, back } in case.flips[flips..].iter().take_while(|_| start.elapsed() < COOLING) {
-            engine.apply(slice::from_ref(there));
-            engine.apply(slice::from_ref(back));
+        for others in case.flips[flips..].chunks(CHUNK).take_while(|_| start.elapsed() < COOLING) {
+            times(engine, others, Mode::Single);
         }
         pass(engine, case, mode, flips, &|| true).0
     };

@@ -57,7 +57,8 @@ fn where_nothing_matches() {
     let world = World::generate(size);
     // One that does nothing has no destinations, either: so there is something to lose first.
     let before = World::generate(Size { unmatched: false, ..size });
-    for make in [(|| Box::new(EdgeCore::checked()) as Box<dyn Engine>) as Make].into_iter().chain(PEERS) {
+    let ours: Make = || Box::new(EdgeCore::checked());
+    for make in [ours].into_iter().chain(PEERS) {
         let mut engine = make();
         engine.load(&before);
         assert!(engine.answer().destinations > 0, "{}", engine.name());

@@ -117,9 +117,9 @@ impl<I: Id, T> Matcher<I, T> {
     /// Whether the item is known with just these labels.
     pub(super) fn has_labels(&self, item: I, labels: &Labels) -> bool {
         self.items.get(item).is_some_and(|item| {
-            warm(item.labels.iter().map(|label| self.postings.value(label.label).len()));
-            let values = item.labels.iter().map(|label| self.postings.value(label.label));
-            self.keys.has_shape(item.shape, labels) && values.eq(labels.iter().map(|(_, value)| value))
+            let values = || item.labels.iter().map(|label| self.postings.value(label.label));
+            warm(values().map(str::len));
+            self.keys.has_shape(item.shape, labels) && values().eq(labels.iter().map(|(_, value)| value))
         })
     }
 

@@ -6,14 +6,12 @@ use core::cmp::Ordering;
 use super::Slices;
 use super::bound::Bound;
 use super::runs::{Lies, Slot};
+use super::touched::ROOM;
 use crate::delta::{Change, PairChange, PlacementChange};
 use crate::id::{GroupId, LocationId, PlacementId, RunId, SliceId, SyncTargetId};
 use crate::index::Index;
 use crate::order::{Hashed, Position};
 use crate::warm::warm;
-
-/// Room for more slices than these is not kept: an event seldom concerns as many.
-const ROOM: usize = 1024;
 
 impl Slices {
     /// Takes in what the last event changed. The index is as it was right after that event.

@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use crate::id::SliceId;
 
-/// More entries than these are not kept room for: an event seldom touches as many.
-const ROOM: usize = 1024;
+/// More slices than these are not kept room for: an event seldom touches as many.
+pub(super) const ROOM: usize = 1024;
 
 /// Which events changed a slice's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,9 +22,7 @@ fn what_is_published_is_what_the_server_said() {
 
 #[test]
 fn it_is_not_idle_while_a_status_is_being_written() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
-    let mut table = table.open();
+    let mut table = Table::new().with_fields(StatusFields::All).open();
     let _ = table.succeed();
     let request = table.poll().unwrap();
     assert!(matches!(request.action, Action::Status(_)), "{:?}", request.action);
@@ -112,13 +110,18 @@ fn of_an_invalid_location_only_what_is_published_counts_at_a_start() {
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
+/// Six SyncTargets, and a slice holds four.
+fn of_six() -> Table {
+    let mut table = Table::with_max(4);
+    NAMES.iter().for_each(|name| table.sync_target(name));
+    table
+}
+
 /// Six destinations were cut in two, and are left so when two of them go; another replica that finds four does not cut.
 #[test]
 fn how_another_replica_has_cut_the_destinations_is_adopted() {
     let mut other = Table { version: 100, ..Table::with_max(4) };
-    let mut table = Table::with_max(4);
-    NAMES.iter().for_each(|name| table.sync_target(name));
-    let mut table = table.open();
+    let mut table = of_six().open();
     let ours = table.succeed_all();
     assert_eq!(ours.len(), 2);
     for slice in &ours {
@@ -148,11 +151,8 @@ fn how_another_replica_has_cut_the_destinations_is_adopted() {
 /// What a Location keeps that cannot be resolved is known when all slices have been read, and not before.
 #[test]
 fn until_all_slices_of_a_placement_have_been_read_none_of_them_goes() {
-    let mut model = Table::with_max(4);
-    NAMES.iter().for_each(|name| model.sync_target(name));
-    let slices = model.open().succeed_all();
-    let mut table = Table { version: 100, ..Table::with_max(4) };
-    NAMES.iter().for_each(|name| table.sync_target(name));
+    let slices = of_six().open().succeed_all();
+    let mut table = Table { version: 100, ..of_six() };
     table.location(invalid_selector());
     for slice in &slices {
         table.publisher.observe_slice(&key(&slice.metadata.name), Seen::Object(slice.clone()), table.now);
@@ -194,13 +194,10 @@ fn when_everything_is_known_at_last_what_was_known_before_is_not_read_again() {
 /// Two slices were published, and one of them lacks nothing.
 #[test]
 fn at_a_start_what_differs_is_written_without_being_read() {
-    let mut model = Table::with_max(4);
-    NAMES.iter().for_each(|name| model.sync_target(name));
-    let slices = model.open().succeed_all();
+    let slices = of_six().open().succeed_all();
     assert_eq!(slices.len(), 2);
     for changed in 0..2 {
-        let mut table = Table { version: 100, ..Table::with_max(4) };
-        NAMES.iter().for_each(|name| table.sync_target(name));
+        let mut table = Table { version: 100, ..of_six() };
         for (number, slice) in slices.iter().enumerate() {
             let mut slice = slice.clone();
             if number == changed {
@@ -219,9 +216,7 @@ fn at_a_start_what_differs_is_written_without_being_read() {
 /// What others did to both is at hand: it is undone without being read.
 #[test]
 fn what_others_did_to_several_slices_is_undone_without_reading_them() {
-    let mut table = Table::with_max(4);
-    NAMES.iter().for_each(|name| table.sync_target(name));
-    let mut table = table.open();
+    let mut table = of_six().open();
     let slices = table.succeed_all();
     for slice in &slices {
         let mut edited = slice.clone();

@@ -287,9 +287,7 @@ fn a_server_that_keeps_something_else_is_not_asked_again_at_once() {
 
 #[test]
 fn status_says_which_generation_the_slices_answer() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
-    let mut table = table.open();
+    let mut table = Table::new().with_fields(StatusFields::All).open();
     let (request, write) = table.write();
     assert_eq!(table.poll(), None, "not before the slices are there");
     let stored = table.stored(&write);
@@ -332,9 +330,7 @@ fn an_invalid_selector_is_reported_at_once_and_its_slice_stays() {
 
 #[test]
 fn without_a_status_subresource_each_write_raises_the_generation_and_does_not_cause_the_next() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::Original);
-    let mut table = table.open();
+    let mut table = Table::new().with_fields(StatusFields::Original).open();
     let _ = table.succeed();
     let written = table.status();
     assert_eq!((written.spec_generation, written.matching_location_count), (Some(1), Some(1)));

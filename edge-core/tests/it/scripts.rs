@@ -72,8 +72,8 @@ pub(crate) fn config(cases: u32) -> ProptestConfig {
 /// How names are hashed; `None` is the published way.
 type Hash = Option<fn(&str) -> u64>;
 
-/// Orders of names that are as different, and as poor, as can be; `None` is the published one.
-/// Hashes of which all tell little: the lower half, the upper half, either of both.
+/// Orders of names that are as different, and as poor, as can be; `None` is the published one. In the last two the upper half
+/// tells some names apart: alone, or with a little of the lower half.
 pub(crate) const HASHES: [Hash; 6] = [
     None,
     Some(|name| (name.len() % 2) as u64),

@@ -208,9 +208,7 @@ fn what_is_forbidden_is_told_of_all_that_wait() {
 
 /// All fields are written, and the first slice and status are there.
 fn told(fields: StatusFields) -> Table {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(fields);
-    let mut table = table.open();
+    let mut table = Table::new().with_fields(fields).open();
     let _ = table.succeed();
     let _ = table.status();
     table.at_rest();
@@ -293,8 +291,7 @@ fn the_next_of_a_name_has_a_status_of_its_own() {
 /// The original's controller wrote it.
 #[test]
 fn what_a_status_says_already_is_not_written_again() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
+    let mut table = Table::new().with_fields(StatusFields::All);
     let status =
         EdgePlacementStatus { spec_generation: 1, matching_location_count: 1, ..EdgePlacementStatus::default() };
     table.publisher.observe_status(&key("p"), status);
@@ -319,8 +316,7 @@ fn when_the_api_turns_out_to_have_a_status_it_is_written() {
 /// Also if it was so before anything could be written.
 #[test]
 fn that_a_selector_is_invalid_is_told_before_the_slice_is_there() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
+    let mut table = Table::new().with_fields(StatusFields::All);
     table.invalid_placement("q", "uid-q", 1);
     let mut table = table.open();
     let _ = (table.write(), table.write());
@@ -330,8 +326,7 @@ fn that_a_selector_is_invalid_is_told_before_the_slice_is_there() {
 
 #[test]
 fn the_first_status_is_written_even_if_it_says_zero() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::Original);
+    let mut table = Table::new().with_fields(StatusFields::Original);
     table.publisher.apply(&Event::Location(key("l"), None), table.now);
     let mut table = table.open();
     let _ = table.succeed();
@@ -343,9 +338,7 @@ fn the_first_status_is_written_even_if_it_says_zero() {
 /// The generation is answered when the slices are written, and they are refused: the counts are told once.
 #[test]
 fn while_slices_are_refused_the_status_is_written_once() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
-    let mut table = table.open();
+    let mut table = Table::new().with_fields(StatusFields::All).open();
     let (request, _) = table.write();
     table.fail(&request, Failure::Rejected("a policy".into()));
     assert_eq!(table.status().matching_location_count, Some(1));
@@ -361,9 +354,7 @@ fn while_slices_are_refused_the_status_is_written_once() {
 /// One that was deleted and made anew may get its status before the answer about the old one.
 #[test]
 fn what_was_written_to_one_that_is_gone_says_nothing_of_the_next() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
-    let mut table = table.open();
+    let mut table = Table::new().with_fields(StatusFields::All).open();
     let slice = table.succeed();
     let request = table.poll().unwrap();
     table.placement("p", "uid-q", 1);
@@ -376,9 +367,7 @@ fn what_was_written_to_one_that_is_gone_says_nothing_of_the_next() {
 
 #[test]
 fn an_answer_about_one_that_is_gone_is_no_answer_about_the_next() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
-    let mut table = table.open();
+    let mut table = Table::new().with_fields(StatusFields::All).open();
     let _ = table.succeed();
     let former = table.poll().unwrap();
     table.publisher.apply(&Event::EdgePlacement(key("p"), None), table.now);

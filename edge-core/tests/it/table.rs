@@ -51,6 +51,12 @@ impl Table {
         Self { publisher: self.publisher.keeping_destinations(), ..self }
     }
 
+    /// The API has these fields of a status.
+    pub(crate) fn with_fields(mut self, fields: StatusFields) -> Self {
+        self.publisher.set_status_fields(fields);
+        self
+    }
+
     /// Everything is known.
     pub(crate) fn open(mut self) -> Self {
         self.publisher.set_gate(Gate::Open, self.now);
@@ -59,9 +65,7 @@ impl Table {
 
     /// All statuses are written; the first slice is there, and so is its status.
     pub(crate) fn with_status() -> (Self, SinglePlacementSlice) {
-        let mut table = Self::new();
-        table.publisher.set_status_fields(StatusFields::All);
-        let mut table = table.open();
+        let mut table = Self::new().with_fields(StatusFields::All).open();
         let slice = table.succeed();
         let _ = table.status();
         (table, slice)

@@ -130,9 +130,7 @@ fn what_waits_for_a_right_goes_at_once_when_another_is_told_that_its_slice_is_go
 
 #[test]
 fn what_does_not_stay_as_it_was_written_is_told() {
-    let mut table = Table::new();
-    table.publisher.set_status_fields(StatusFields::All);
-    let mut table = table.open();
+    let mut table = Table::new().with_fields(StatusFields::All).open();
     let mut writes = 0;
     let status = loop {
         let request = table.next();
